@@ -1,0 +1,41 @@
+# Every target works on a machine that has only Python >= 3.11 and make.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python -m
+
+.PHONY: help demo test test-all check format clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(RUN) pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.installed  ## write the logs of a 21-container stack and analyse them
+	$(RUN) pipeline demo -o out/demo
+
+test: $(VENV)/.installed-dev  ## the tests, under six minutes on two cores
+	$(RUN) pytest -q -n 2
+
+test-all: $(VENV)/.installed-dev  ## the slow tests too
+	$(RUN) pytest -q -n 2 -m ""
+
+check: $(VENV)/.installed-dev  ## style, types, import contract, SQL
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/sqlfluff lint queries
+
+format: $(VENV)/.installed-dev  ## rewrite the sources in the project's style
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+clean:  ## remove what make made
+	rm -rf $(VENV) out build dist

@@ -1,0 +1,1 @@
+"""Aftershock: which errors became more frequent, since when, and what followed from what."""

@@ -1,0 +1,55 @@
+"""Every error that this package raises on purpose.
+
+    PipelineError            exit 3: could not finish
+    ├── UsageError           exit 2: a path, option or definition that the user can correct
+    │   ├── FormatError      a log format definition is not usable
+    │   └── RuleError        a rule definition is not usable
+    ├── SourceError          exit 3: no source could be read
+    ├── ConservationError    exit 3: a line of a source is neither in an event nor blank
+    ├── QueryError           exit 3: a query could not be ordered, bound or run
+    └── UndecidableError     exit 4: no verdict is possible on this input
+
+A message says what and where, *hint* says what to do. Bugs stay tracebacks.
+"""
+
+
+class PipelineError(Exception):
+    """Base of the errors a user can act on; *hint* says how."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(PipelineError):
+    """What was asked for cannot be done as asked: a path, an option, a definition."""
+
+    exit_code = 2
+
+
+class FormatError(UsageError):
+    """A log format definition is not usable."""
+
+
+class RuleError(UsageError):
+    """A rule definition is not usable."""
+
+
+class SourceError(PipelineError):
+    """No source could be read, or one could not and ``--strict`` was given."""
+
+
+class ConservationError(PipelineError):
+    """Lines of a source are neither in an event nor blank: the numbers cannot be trusted."""
+
+
+class QueryError(PipelineError):
+    """A query could not be ordered, bound or run."""
+
+
+class UndecidableError(PipelineError):
+    """No verdict is possible: windows overlap or are empty, or nothing was parsed."""
+
+    exit_code = 4

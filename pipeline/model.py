@@ -1,0 +1,491 @@
+"""The values that stages hand to each other, and the typed form of ``result.json``.
+
+Field names and order are those of the JSON document (`docs/result-schema.md`); keys may be added,
+never renamed or removed. Every datetime is aware and UTC; null means "not known", never zero.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Any, Literal
+
+SCHEMA_VERSION = 1
+
+Kind = Literal["error", "warning", "failed_request"]
+WindowName = Literal["baseline", "candidate"]
+
+
+class ExitCode(IntEnum):
+    """What the process's exit status means; the same for every output format."""
+
+    NORMAL = 0
+    REGRESSION = 1
+    USAGE = 2
+    FAILED = 3
+    CANNOT_DECIDE = 4
+    LOCKED = 75
+    INTERRUPTED = 130
+
+
+class Verdict(StrEnum):
+    """The answer in one word."""
+
+    REGRESSION = "regression"
+    WATCH = "watch"
+    NORMAL = "normal"
+    CANNOT_DECIDE = "cannot_decide"
+
+
+class State(StrEnum):
+    """How an error class stands against its baseline."""
+
+    NEW = "new"
+    INCREASED = "increased"
+    ESCALATING = "escalating"
+    RETURNED = "returned"
+    BURST = "burst"
+    STEADY = "steady"
+    DECREASED = "decreased"
+    GONE = "gone"
+    UNKNOWN = "unknown"
+
+
+class Confidence(StrEnum):
+    """How sure the test is: confirmed is corrected for many tests, suspected is not."""
+
+    CONFIRMED = "confirmed"
+    SUSPECTED = "suspected"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A half-open interval of event time, [start, end); both ends aware and UTC."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            raise ValueError("a window needs times with a zone")
+        if self.end < self.start:
+            raise ValueError(f"a window ends before it starts: {self.start} .. {self.end}")
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return (self.end - self.start).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Onset:
+    """Estimated start of a regression with the 95 % interval around it, UTC."""
+
+    onset: datetime
+    onset_lower: datetime
+    onset_upper: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DataWarning:
+    """A doubt about the input; *kind* is one of the fixed words of `docs/result-schema.md`."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Which run made this result."""
+
+    run_id: str
+    generated_at: datetime
+    version: str
+    command: str
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """A stretch that was cut out of a window, and why."""
+
+    start: datetime
+    end: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WindowFacts:
+    """One of the two windows with its totals; times are null when there is no such window."""
+
+    start: datetime | None
+    end: datetime | None
+    covered_seconds: float
+    event_count: int
+    error_count: int
+    warning_count: int
+    request_count: int
+    failed_request_count: int
+    excluded: list[Exclusion] = field(default_factory=list)
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Baseline (taken as normal) and candidate (under question)."""
+
+    baseline: WindowFacts
+    candidate: WindowFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """All error events together; rates are per covered hour unless *rate_unit* says requests."""
+
+    baseline_rate: float | None
+    candidate_rate: float | None
+    rate_ratio: float | None
+    rate_ratio_lower: float | None
+    rate_ratio_upper: float | None
+    rate_unit: str
+    baseline_rate_per_1000_requests: float | None = None
+    candidate_rate_per_1000_requests: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """One row of the ledger: where every line of one file went."""
+
+    log_file_path: str
+    service_name: str | None
+    byte_count: int
+    line_count: int
+    event_count: int
+    event_line_count: int
+    blank_line_count: int
+    unparsed_event_count: int
+    undecodable_byte_count: int
+    format_names: list[str]
+    encoding: str | None
+    first_timestamp: datetime | None
+    last_timestamp: datetime | None
+    time_zone_assumption: str | None
+    partial_joined_count: int
+    sha256_head: str | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch of a window in which a service did not log as it usually does."""
+
+    service_name: str
+    window: WindowName
+    start: datetime
+    end: datetime
+    kind: Literal["silent", "absent", "thin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What was read, what of it was understood, and where nothing was logged."""
+
+    parse_coverage: float | None
+    unclassified_share: float | None
+    sources: list[SourceFacts]
+    gaps: list[Gap]
+    warnings: list[DataWarning]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceCount:
+    """Events of a finding in one service."""
+
+    service_name: str
+    baseline_count: int
+    candidate_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CodeLocation:
+    """The innermost in-app frame that most of a finding's traces share."""
+
+    code_file_path: str
+    code_line_number: int | None
+    code_function_name: str | None
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Interarrival:
+    """Seconds between consecutive events in the candidate window."""
+
+    p10: float
+    p50: float
+    p90: float
+
+
+@dataclass(frozen=True, slots=True)
+class HourlyPoint:
+    """One bucket of a finding's series; *coverage* is 0-1, *exposure* the requests or null."""
+
+    bucket_start: datetime
+    window: WindowName
+    event_count: int
+    expected_count: float | None
+    lower: float | None
+    upper: float | None
+    exposure: float | None
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One real event of a finding; *body* is redacted and bounded log text: hostile."""
+
+    log_file_path: str
+    line_number: int
+    byte_offset: int
+    timestamp: datetime | None
+    service_name: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Correlate:
+    """A value over-represented in a finding's events; *lift* is its share over its usual share."""
+
+    kind: str
+    value: str
+    lift: float | None
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What is generally known of a class of errors; never derived from this input."""
+
+    knowledge_id: str
+    title: str
+    hypotheses: list[str]
+    check_first: list[str]
+    remedy: list[str]
+    verify: list[str]
+    references: list[str]
+    reviewed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the report says of one error class, tested against its baseline."""
+
+    finding_id: str
+    kind: Kind
+    severity_number: int
+    error_class: str | None
+    title: str
+    template_id: str | None
+    template: str | None
+    fingerprint: str | None
+    state: State
+    confidence: Confidence
+    is_regression: bool
+    baseline_count: int
+    candidate_count: int
+    expected_count: float | None
+    baseline_rate: float | None
+    candidate_rate: float | None
+    rate_ratio: float | None
+    rate_ratio_lower: float | None
+    rate_ratio_upper: float | None
+    p_value: float | None
+    q_value: float | None
+    minimum_detectable_ratio: float | None
+    first_seen: datetime | None
+    last_seen: datetime | None
+    is_ongoing: bool
+    onset: datetime | None
+    onset_lower: datetime | None
+    onset_upper: datetime | None
+    interarrival_seconds: Interarrival | None
+    services: list[ServiceCount]
+    exception_type: str | None
+    exception_message: str | None
+    code_location: CodeLocation | None
+    hourly: list[HourlyPoint]
+    samples: list[Sample]
+    correlates: list[Correlate]
+    knowledge: Knowledge | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChainNode:
+    """A finding, endpoint, status or event in the failure chain."""
+
+    node_id: str
+    kind: Literal["finding", "endpoint", "status", "event"]
+    label: str
+    finding_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChainEdge:
+    """*source* precedes *target*, on the evidence named; *share* is of the target's events."""
+
+    source: str
+    target: str
+    evidence: Literal["stated", "trace", "lag"]
+    grade: Literal["observed", "supported", "hypothesis"]
+    together_count: int
+    share: float
+    lift: float | None
+    median_lag_seconds: float | None
+    negative_control: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """What followed from what; *first_failures* precede all others, they are not root causes."""
+
+    nodes: list[ChainNode]
+    edges: list[ChainEdge]
+    first_failures: list[str]
+    order_unknown: list[list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of the system that the logs tell of: a start, a restart, a migration."""
+
+    timestamp: datetime
+    service_name: str
+    kind: str
+    text: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Requests and failures (status >= 500) of one endpoint in both windows."""
+
+    service_name: str
+    http_request_method: str
+    http_route: str
+    baseline_request_count: int
+    candidate_request_count: int
+    baseline_failure_count: int
+    candidate_failure_count: int
+    rate_ratio: float | None
+    rate_ratio_lower: float | None
+    rate_ratio_upper: float | None
+    dominant_finding_id: str | None
+    is_affected: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class HealthStatement:
+    """One statement about a component with the query that it rests on."""
+
+    component: str
+    text: str
+    query_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What works, what is broken, and what this input cannot tell."""
+
+    working: list[HealthStatement]
+    broken: list[HealthStatement]
+    unknown: list[HealthStatement]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A statement, whether the input confirms it, and where that can be checked."""
+
+    statement: str
+    status: Literal["confirmed", "refuted", "unknown"]
+    query_id: str | None
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Remediation:
+    """One action; *expected_excess_share* is the share of the excess errors that it answers."""
+
+    priority: int
+    action: str
+    answers: str
+    expected_excess_share: float | None
+    source: str
+    undone_if: str | None
+    verified_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """A success criterion that `analyze verify` can check again on later logs."""
+
+    criterion_id: str
+    text: str
+    metric: str
+    scope: dict[str, str]
+    threshold: float
+    minimum_exposure: float
+    value_now: float | None
+    status: Literal["pass", "fail", "insufficient"]
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """Level and the rule that gave it."""
+
+    level: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryEstimate:
+    """Hours until recovery, from past incidents of the same class."""
+
+    hours_low: float
+    hours_high: float
+    based_on_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueryFacts:
+    """The SQL that a number came from, with its parameters, as it was run."""
+
+    query_id: str
+    title: str
+    sql: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """All that one run found; the typed form of ``result.json``."""
+
+    schema_version: int
+    verdict: Verdict
+    headline: str
+    run: Run
+    windows: Windows
+    totals: Totals
+    coverage: Coverage
+    findings: list[Finding]
+    chain: Chain
+    changes: list[Change]
+    endpoints: list[Endpoint]
+    health: Health
+    evidence: list[Evidence]
+    remediation: list[Remediation]
+    criteria: list[Criterion]
+    escalation: Escalation
+    recovery_estimate: RecoveryEstimate | None
+    unchanged: list[str]
+    queries: list[QueryFacts]
+    hourly: list[HourlyPoint] = field(default_factory=list)  # all error events together

@@ -1,0 +1,104 @@
+"""Names and types of every column that stages hand to each other: the only place that spells them.
+
+Timestamps are UTC microseconds. Missing is null, never "" or 0. `docs/formats-and-columns.md` tells
+what each column means; SQL, Python and the report use the same names.
+"""
+
+import polars as pl
+
+TIMESTAMP = pl.Datetime("us", "UTC")
+
+INFO_SEVERITY = 9
+WARN_SEVERITY = 13
+ERROR_SEVERITY = 17
+FATAL_SEVERITY = 21
+
+EVENTS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "timestamp": TIMESTAMP,
+    "observed_timestamp": TIMESTAMP,
+    "time_source": pl.String,
+    "time_flags": pl.List(pl.String),
+    "severity_number": pl.Int8,
+    "severity_text": pl.String,
+    "is_severity_inferred": pl.Boolean,
+    "body": pl.String,
+    "service_name": pl.String,
+    "container_name": pl.String,
+    "container_id": pl.String,
+    "log_iostream": pl.String,
+    "scope_name": pl.String,
+    "trace_id": pl.String,
+    "span_id": pl.String,
+    "request_id": pl.String,
+    "exception_type": pl.String,
+    "exception_message": pl.String,
+    "exception_stacktrace": pl.String,
+    "exception_chain": pl.List(pl.String),
+    "code_file_path": pl.String,
+    "code_line_number": pl.Int32,
+    "code_function_name": pl.String,
+    "http_request_method": pl.String,
+    "url_path": pl.String,
+    "http_route": pl.String,
+    "http_response_status_code": pl.Int16,
+    "duration_ms": pl.Float64,
+    "attributes": pl.List(pl.Struct({"key": pl.String, "value": pl.String})),
+    "template_id": pl.String,
+    "template": pl.String,
+    "fingerprint": pl.String,
+    "error_class": pl.String,
+    "format_name": pl.String,
+    "log_file_path": pl.String,
+    "line_number": pl.Int64,
+    "line_count": pl.Int32,
+    "byte_offset": pl.Int64,
+    "byte_length": pl.Int64,
+}
+
+ROLLUP: dict[str, pl.DataType | type[pl.DataType]] = {
+    "bucket_start": TIMESTAMP,
+    "service_name": pl.String,
+    "container_name": pl.String,
+    "log_iostream": pl.String,
+    "severity_number": pl.Int8,
+    "http_request_method": pl.String,
+    "http_route": pl.String,
+    "http_response_status_code": pl.Int16,
+    "event_count": pl.Int64,
+    "first_timestamp": TIMESTAMP,
+    "last_timestamp": TIMESTAMP,
+}
+
+# One row per (minute, service): what coverage and exposure are worked out from. The hourly rollup is
+# too coarse for windows of minutes, and a minute rollup with routes too fine to keep.
+MINUTES: dict[str, pl.DataType | type[pl.DataType]] = {
+    "bucket_start": TIMESTAMP,
+    "service_name": pl.String,
+    "event_count": pl.Int64,
+    "error_count": pl.Int64,
+    "warning_count": pl.Int64,
+    "request_count": pl.Int64,
+    "failed_request_count": pl.Int64,
+    "first_timestamp": TIMESTAMP,
+    "last_timestamp": TIMESTAMP,
+}
+
+LEDGER: dict[str, pl.DataType | type[pl.DataType]] = {
+    "log_file_path": pl.String,
+    "service_name": pl.String,
+    "byte_count": pl.Int64,
+    "line_count": pl.Int64,
+    "event_count": pl.Int64,
+    "event_line_count": pl.Int64,
+    "blank_line_count": pl.Int64,
+    "unparsed_event_count": pl.Int64,
+    "undecodable_byte_count": pl.Int64,
+    "format_names": pl.List(pl.String),
+    "encoding": pl.String,
+    "first_timestamp": TIMESTAMP,
+    "last_timestamp": TIMESTAMP,
+    "time_zone_assumption": pl.String,
+    "partial_joined_count": pl.Int64,
+    "sha256_head": pl.String,
+    "error": pl.String,
+}
