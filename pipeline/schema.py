@@ -42,7 +42,7 @@ EVENTS: dict[str, pl.DataType | type[pl.DataType]] = {
     "http_route": pl.String,
     "http_response_status_code": pl.Int16,
     "duration_ms": pl.Float64,
-    "attributes": pl.List(pl.Struct({"key": pl.String, "value": pl.String})),
+    "attributes": pl.Map(pl.String, pl.String),
     "template_id": pl.String,
     "template": pl.String,
     "fingerprint": pl.String,

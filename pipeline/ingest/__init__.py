@@ -1,0 +1,24 @@
+"""From paths to tables: which files are read, what their lines become, where every line went.
+
+Public: `find_streams` (what would be read), `read_stream` (one stream to batches), `merge_rollup` and
+`merge_minutes` (counts add up), `check_conservation`, `load_formats`. `reader` ties the steps together.
+"""
+
+from pipeline.ingest.formats import load_formats
+from pipeline.ingest.ledger import check_conservation, ledger_frame
+from pipeline.ingest.reader import Batch, Options, merge_minutes, merge_rollup, read_stream
+from pipeline.ingest.sources import STDIN, Stream, find_streams
+
+__all__ = [
+    "STDIN",
+    "Batch",
+    "Options",
+    "Stream",
+    "check_conservation",
+    "find_streams",
+    "ledger_frame",
+    "load_formats",
+    "merge_minutes",
+    "merge_rollup",
+    "read_stream",
+]

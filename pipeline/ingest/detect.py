@@ -1,0 +1,165 @@
+"""What a stream is, found from a sample of its own content: envelopes, formats, clock.
+
+The sample is the stream's first 128 KiB, so that the answer does not depend on block sizes or on other
+streams. The file's name plays no part. What the sample did not show is still parsed, line by line:
+the profile sets the order of trying, never the choice.
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipeline.ingest.envelopes import (
+    JSON_FILE,
+    MAX_LAYERS,
+    load_envelopes,
+    peel,
+    peel_json_file,
+    strip_ansi,
+)
+from pipeline.ingest.formats import Format
+from pipeline.ingest.heads import Heads, match
+from pipeline.ingest.parse import read_heads
+
+SAMPLE_BYTES = 128 * 1024
+# Below this share of the sample a format is not worth trying before the others.
+_FORMAT_SHARE = 0.02
+_JSON_FILE_SHARE = 0.6
+_MAX_COMPOSE_NAMES = 64
+_CONTINUATION = r"^(?:\s|Traceback \(most recent call last\)|at [a-z]|Caused by: |[}\])])"
+# A header's share of the lines at column 0 from which a stream counts as one of headers.
+_HEADED_SHARE = 0.5
+_QUARTER_HOUR = 15 * 60 * 1_000_000
+_ZONE_TOLERANCE = 5 * 1_000_000
+_MIN_ZONE_LINES = 20
+_ZONE_SHARE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How to read one stream; *headed* by container name, None for the stream as a whole."""
+
+    layers: tuple[str, ...]
+    formats: tuple[Format, ...]
+    headed: dict[str | None, bool]
+    continuations: tuple[str, ...] = ()
+    offset_micros: int | None = None
+
+
+def detect(sample: pl.Series, formats: tuple[Format, ...]) -> Profile:
+    """Find envelopes and the order of *formats* from the first lines of a stream."""
+    solid = sample.filter(sample.str.strip_chars() != "")
+    layers = find_layers(strip_ansi(solid))
+    peeled = peel(solid, layers)
+    text = peeled["payload"]
+    heads = match(text, formats)
+    share = heads.format_index.drop_nulls().value_counts()
+    minimum = max(1.0, _FORMAT_SHARE * len(text))
+    seen = {index for index, count in share.rows() if count >= minimum}
+    order = tuple(f for i, f in enumerate(formats) if i in seen)
+    return Profile(
+        layers=layers,
+        formats=order + tuple(f for i, f in enumerate(formats) if i not in seen),
+        headed=_headed(peeled, heads.format_index),
+        continuations=tuple(pattern for format_ in order for pattern in format_.continuations),
+        offset_micros=_zone_offset(peeled, heads, formats),
+    )
+
+
+def find_layers(lines: pl.Series) -> tuple[str, ...]:
+    """Return the envelopes around *lines*, outermost first, at most `MAX_LAYERS`."""
+    layers: list[str] = []
+    while len(layers) < MAX_LAYERS and len(lines):
+        name = _find_one(lines, layers)
+        if name is None:
+            break
+        layers.append(name)
+        lines = peel(lines, (name,))["payload"]
+        lines = lines.filter(lines.str.strip_chars() != "")
+    return tuple(layers)
+
+
+def _find_one(lines: pl.Series, outer: list[str]) -> str | None:
+    count = len(lines)
+    if lines.str.starts_with("{").sum() >= _JSON_FILE_SHARE * count:
+        return JSON_FILE if peel_json_file(lines)["is_fit"].sum() >= _JSON_FILE_SHARE * count else None
+    for envelope in load_envelopes():
+        if envelope.name in outer:
+            continue
+        if lines.str.contains(envelope.regex).sum() < envelope.minimum_share * count:
+            continue
+        groups = lines.str.extract_groups(envelope.regex).struct.unnest()
+        if envelope.name == "compose" and not _is_compose(lines, groups["container_name"]):
+            continue
+        if envelope.name == "timestamped" and not _is_runtime_clock(lines, groups):
+            continue
+        return envelope.name
+    return None
+
+
+def _is_compose(lines: pl.Series, names: pl.Series) -> bool:
+    # One bar column for each name: what tells a prefix from a table. Padding may grow once or twice
+    # in a file, when a longer name joins.
+    bars = pl.DataFrame({"name": names, "bar": lines.str.find("|", literal=True)}).drop_nulls()
+    columns = bars.group_by("name").agg(pl.col("bar").n_unique())
+    return bool(columns.height <= _MAX_COMPOSE_NAMES and columns["bar"].max() <= 3)  # type: ignore[operator]
+
+
+def _is_runtime_clock(lines: pl.Series, groups: pl.DataFrame) -> bool:
+    body = groups["body"].fill_null("")
+    if body.str.contains(_CONTINUATION).any() or (body == "").any():
+        return True
+    # Docker and kubectl write nine digits; programs that do so write their level next.
+    nine = lines.str.contains(r"^[^ ]{19}\.[0-9]{9}(?:Z|[+-][0-9:]{5}) ")
+    level = body.str.contains(r"^\[? *(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|FATAL)\b")
+    return bool(nine.all() and level.mean() < 0.5)  # type: ignore[operator]
+
+
+def _headed(peeled: pl.DataFrame, format_index: pl.Series) -> dict[str | None, bool]:
+    column0 = pl.DataFrame(
+        {
+            "container_name": peeled["container_name"],
+            "is_head": format_index.is_not_null(),
+            "counts": ~peeled["payload"].str.contains(_CONTINUATION) & (peeled["payload"] != ""),
+        }
+    ).filter(pl.col("counts") | pl.col("is_head"))
+    shares = column0.group_by("container_name").agg(pl.col("is_head").mean())
+    whole = column0["is_head"].mean() if column0.height else 0.0
+    return {None: bool(whole >= _HEADED_SHARE)} | {  # type: ignore[operator]
+        name: share >= _HEADED_SHARE for name, share in shares.rows() if name is not None
+    }
+
+
+def _zone_offset(peeled: pl.DataFrame, heads: Heads, formats: tuple[Format, ...]) -> int | None:
+    """Infer the zone of times that carry none from the envelope's clock, in microseconds east of UTC.
+
+    Nine of ten lines must differ from the envelope by one and the same multiple of 15 minutes, to 5
+    seconds, on at least 20 lines: a zone stands still, a delay does not.
+    """
+    observed = peeled["observed_timestamp"]
+    if observed.null_count() == len(observed):
+        return None
+    rows = pl.DataFrame(
+        {
+            "row": pl.int_range(len(observed), dtype=pl.UInt32, eager=True),
+            "payload": peeled["payload"],
+            "format_index": heads.format_index,
+            "pattern_index": heads.pattern_index,
+            "observed": observed,
+        }
+    )
+    deltas = (
+        read_heads(rows, heads.objects, formats, None)
+        .filter(pl.col("payload_timestamp").is_not_null() & ~pl.col("has_zone"))
+        .select((pl.col("payload_timestamp") - pl.col("observed")).dt.total_microseconds())
+        .to_series()
+        .drop_nulls()
+    )
+    if len(deltas) < _MIN_ZONE_LINES:
+        return None
+    steps = (deltas / _QUARTER_HOUR).round().cast(pl.Int64)
+    step = int(steps.mode().min())  # type: ignore[call-overload]
+    near = (deltas - step * _QUARTER_HOUR).abs() <= _ZONE_TOLERANCE
+    if not -48 <= step <= 56 or near.mean() < _ZONE_SHARE:  # type: ignore[operator]
+        return None
+    return step * _QUARTER_HOUR

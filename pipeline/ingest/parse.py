@@ -1,0 +1,372 @@
+"""Records to columns, in two passes so that an ordinary line costs little.
+
+`read_heads` works on every event and gives what is counted: time, severity, method, path, status.
+`read_details` works on the events that are kept and gives the rest: body, logger, ids, attributes.
+
+This is the step that a compiled scanner may take over for the commonest formats: from records, with the format of
+each, to the columns `HEAD_COLUMNS` and `DETAIL_COLUMNS`. Whatever takes its place must give the same columns.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+
+import polars as pl
+
+from pipeline.ingest import severity
+from pipeline.ingest.formats import Format
+from pipeline.ingest.timestamps import parse_times
+from pipeline.schema import EVENTS, TIMESTAMP
+
+HEAD_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "payload_timestamp": TIMESTAMP,
+    "has_zone": pl.Boolean,
+    "severity_text": pl.String,
+    "severity_number": pl.Int8,
+    "is_severity_inferred": pl.Boolean,
+    "http_request_method": pl.String,
+    "url_path": pl.String,
+    "http_response_status_code": pl.Int16,
+    "format_name": pl.String,
+}
+_TEXT_COLUMNS = (
+    "body", "scope_name", "service_name", "trace_id", "span_id", "request_id",
+    "exception_type", "exception_message", "exception_stacktrace",
+    "code_file_path", "code_function_name",
+)  # fmt: skip
+DETAIL_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
+    **{name: EVENTS[name] for name in _TEXT_COLUMNS},
+    "code_line_number": pl.Int32,
+    "duration_ms": pl.Float64,
+    "attributes": EVENTS["attributes"],
+}
+_PAIRS = pl.List(pl.Struct({"key": pl.String, "value": pl.String}))
+UNPARSED = "unparsed"
+_DURATIONS = {"duration_s": 1e3, "duration_ms": 1.0, "duration_us": 1e-3, "duration_ns": 1e-6}
+_SPECIAL = frozenset(
+    ("timestamp", "severity_text", "url", "request", "http_request_method",
+     "http_response_status_code", *_DURATIONS)
+)  # fmt: skip
+_HEAD_CELLS = (_SPECIAL | {"body"}) - frozenset(_DURATIONS)
+_MAX_ATTRIBUTE_BYTES = 8192
+_MAX_ATTRIBUTES = 64
+
+
+def read_heads(
+    records: pl.DataFrame, objects: pl.DataFrame, formats: tuple[Format, ...], zone: str | None
+) -> pl.DataFrame:
+    """Read the counted columns of each event from its first line.
+
+    *records* has `row`, `payload`, `format_index`, `pattern_index`; *objects* are the decoded JSON rows of
+    `heads.match`. *zone* names the zone of times that carry none (null: UTC). Returns *records* with
+    `HEAD_COLUMNS` added, grouped by format: sort by `row` where order matters.
+    """
+    parts = [
+        _beside(part, _head(cells, format_, zone, part.height))
+        for part, format_, _, cells in _by_format(records, objects, formats, _HEAD_CELLS)
+    ]
+    if (rest := records.filter(pl.col("format_index").is_null())).height:
+        parts.append(_beside(rest, _unparsed(rest["payload"])))
+    if not parts:
+        return records.with_columns(
+            pl.lit(None, dtype).alias(name) for name, dtype in HEAD_COLUMNS.items()
+        )
+    return pl.concat(parts)
+
+
+def read_details(
+    records: pl.DataFrame, objects: pl.DataFrame, formats: tuple[Format, ...]
+) -> pl.DataFrame:
+    """Read the remaining columns of the events that are kept; the same contract as `read_heads`."""
+    parts = []
+    for part, format_, pattern, cells in _by_format(records, objects, formats):
+        details = _details(part["payload"], cells, format_, pattern)
+        parts.append(_beside(part, details))
+    if (rest := records.filter(pl.col("format_index").is_null())).height:
+        parts.append(_beside(rest, _details(rest["payload"], {}, None, 0)))
+    if not parts:
+        return records.with_columns(
+            pl.lit(None, dtype).alias(name) for name, dtype in DETAIL_COLUMNS.items()
+        )
+    return pl.concat(parts)
+
+
+Cells = Mapping[str, pl.Series]
+
+
+def _beside(part: pl.DataFrame, columns: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat([part, columns], how="horizontal")
+
+
+def _by_format(
+    records: pl.DataFrame,
+    objects: pl.DataFrame,
+    formats: tuple[Format, ...],
+    wanted: frozenset[str] | None = None,
+) -> Iterable[tuple[pl.DataFrame, Format, int, Cells]]:
+    """Yield the rows of each (format, pattern) with that format's cells: text by column or group.
+
+    Only the columns *wanted* are cut out (all when None).
+    """
+    keyed = records.filter(pl.col("format_index").is_not_null())
+    if keyed.is_empty():
+        return
+    pairs = keyed.select("format_index", "pattern_index").unique().sort(pl.all()).rows()
+    for index, pattern in pairs:
+        part = (
+            keyed
+            if len(pairs) == 1
+            else keyed.filter(
+                (pl.col("format_index") == index) & (pl.col("pattern_index") == pattern)
+            )
+        )
+        format_ = formats[index]
+        if format_.kind == "json":
+            rows = part.select("row").join(objects, on="row", how="left", maintain_order="left")
+            cells = {
+                column: _resolve(rows, keys)
+                for column, keys in format_.fields.items()
+                if wanted is None or column in wanted
+            }
+        elif format_.kind == "logfmt":
+            cells = {
+                column: _logfmt(part["payload"], keys)
+                for column, keys in format_.fields.items()
+                if wanted is None or column in wanted
+            }
+        else:
+            groups = part["payload"].str.extract_groups(_only(format_, pattern, wanted))
+            cells = {name: groups.struct.field(name) for name in groups.struct.fields}
+        yield part, format_, pattern, cells
+
+
+@cache
+def _only(format_: Format, pattern: int, wanted: frozenset[str] | None) -> str:
+    """Return a pattern that captures the *wanted* groups only: captures are what a search costs."""
+    regex = format_.patterns[pattern]
+    names = re.findall(r"\(\?P<([a-z_0-9]+)>", regex)
+    # Where levels come from the text, the text is needed; else a body is cut out for kept events only.
+    has_level = {"severity_text", "http_response_status_code"} & set(names)
+    for name in names:
+        unused = wanted is not None and name not in wanted
+        if unused or (wanted is not None and name == "body" and has_level):
+            regex = regex.replace(f"(?P<{name}>", "(?:", 1)
+    if not re.compile(regex).groupindex:
+        regex = format_.patterns[pattern]
+    return regex
+
+
+def _resolve(rows: pl.DataFrame, keys: tuple[str, ...]) -> pl.Series:
+    """Return the first of *keys* that a row has: as a flat key, else by its dots into objects."""
+    found: pl.Series | None = None
+    for key in keys:
+        values = rows[key]
+        head, _, tail = key.partition(".")
+        if tail and values.null_count():
+            nested = rows[head].str.json_path_match(f"$.{tail}")
+            values = values.zip_with(values.is_not_null(), nested)
+        found = values if found is None else found.zip_with(found.is_not_null(), values)
+        if not found.null_count():
+            break
+    assert found is not None
+    return found
+
+
+def _logfmt(text: pl.Series, keys: tuple[str, ...]) -> pl.Series:
+    found: pl.Series | None = None
+    for key in keys:
+        pattern = rf'(?:^| ){key}=(?:"((?:[^"\\]|\\.)*)"|([^ "]*))'
+        groups = text.str.extract_groups(pattern)
+        names = groups.struct.fields
+        quoted, bare = groups.struct.field(names[0]), groups.struct.field(names[1])
+        values = quoted.str.replace_many(['\\"', "\\\\"], ['"', "\\"]).zip_with(
+            quoted.is_not_null(), bare
+        )
+        found = values if found is None else found.zip_with(found.is_not_null(), values)
+    assert found is not None
+    return found
+
+
+def _nulls(count: int, dtype: pl.DataType | type[pl.DataType] = pl.String) -> pl.Series:
+    return pl.Series([None], dtype=dtype).new_from_index(0, count)
+
+
+def _head(cells: Cells, format_: Format, zone: str | None, count: int) -> pl.DataFrame:
+    if "timestamp" in cells and format_.layouts:
+        times = _in_zone(parse_times(cells["timestamp"], format_.layouts), format_.zone or zone)
+    else:
+        times = pl.DataFrame({"timestamp": _nulls(count, TIMESTAMP)}).with_columns(
+            has_zone=pl.lit(False)
+        )
+    method, path = _request(cells, count)
+    status = cells.get("http_response_status_code", _nulls(count)).cast(pl.Int16, strict=False)
+    text = cells.get("severity_text", _nulls(count))
+    own = dict(format_.severities)
+    number = severity.numbers(text, own)
+    by_status = severity.from_status(status)
+    is_access = status.is_not_null()
+    number = by_status.zip_with(is_access, number)
+    inferred = is_access | number.is_null()
+    if number.null_count():
+        number, text, inferred = _without_level(cells, format_, number, text, inferred)
+    return pl.DataFrame(
+        {
+            "payload_timestamp": times["timestamp"],
+            "has_zone": times["has_zone"],
+            "severity_text": text,
+            "severity_number": number,
+            "is_severity_inferred": inferred,
+            "http_request_method": method,
+            "url_path": path,
+            "http_response_status_code": status,
+        },
+        schema_overrides={"severity_number": pl.Int8},
+    ).with_columns(format_name=pl.lit(format_.name))
+
+
+def _without_level(
+    cells: Cells, format_: Format, number: pl.Series, text: pl.Series, inferred: pl.Series
+) -> tuple[pl.Series, pl.Series, pl.Series]:
+    """Fill the rows of a format that gave no level: its default, else a word where levels stand."""
+    missing = number.is_null()
+    if format_.default_severity is not None:
+        default = pl.Series([format_.default_severity], dtype=pl.Int8)
+        return number.zip_with(~missing, default.new_from_index(0, len(number))), text, inferred
+    if format_.kind != "regex" or "body" not in cells:
+        return number.fill_null(0), text, inferred
+    found = severity.from_position(cells["body"])
+    return (
+        number.zip_with(~missing, found["severity_number"]),
+        text.zip_with(~missing, found["severity_text"]),
+        inferred,
+    )
+
+
+def _in_zone(times: pl.DataFrame, zone: str | None) -> pl.DataFrame:
+    """Read times that carry no zone as local times of *zone*; an hour that occurs twice is its first."""
+    if zone is None or zone == "UTC" or times["has_zone"].all():
+        return times
+    local = (
+        times["timestamp"]
+        .dt.replace_time_zone(None)
+        .dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+        .dt.convert_time_zone("UTC")
+    )
+    return times.with_columns(timestamp=times["timestamp"].zip_with(times["has_zone"], local))
+
+
+def _request(cells: Cells, count: int) -> tuple[pl.Series, pl.Series]:
+    if "request" in cells:
+        parts = cells["request"].str.extract_groups(r"^([A-Z]{2,16}) ([^ ]*)(?: .*)?$")
+        method, url = (parts.struct.field(name) for name in parts.struct.fields)
+    else:
+        method = cells.get("http_request_method", _nulls(count))
+        url = cells.get("url", _nulls(count))
+    return method, _path(url)
+
+
+def _path(url: pl.Series) -> pl.Series:
+    """Cut scheme, host, query and fragment off; most urls have none of them."""
+    odd = ~url.str.starts_with("/") | url.str.contains_any(["?", "#", ";"])
+    rows = odd.arg_true()
+    if not len(rows):
+        return url
+    cut = url.gather(rows).str.extract(r"^(?:[a-z]+://[^/]*)?([^?#;]*)")
+    return url.scatter(rows, cut)
+
+
+def _unparsed(text: pl.Series) -> pl.DataFrame:
+    found = severity.from_position(text)
+    return pl.DataFrame(
+        {
+            **{
+                name: _nulls(len(text), dtype)
+                for name, dtype in HEAD_COLUMNS.items()
+                if name not in found.columns
+            },
+            **{name: found[name] for name in found.columns},
+        }
+    ).select(
+        *(name for name in HEAD_COLUMNS if name != "format_name"),
+        format_name=pl.lit(UNPARSED),
+    ).with_columns(has_zone=pl.lit(False), is_severity_inferred=pl.lit(True))
+
+
+def _details(
+    payload: pl.Series, cells: Cells, format_: Format | None, pattern: int
+) -> pl.DataFrame:
+    count = len(payload)
+    columns = {name: cells.get(name, _nulls(count)) for name in _TEXT_COLUMNS}
+    if "body" in cells:
+        columns["body"] = cells["body"].zip_with(cells["body"].is_not_null(), payload)
+    else:
+        columns["body"] = payload
+    line = cells.get("code_line_number", _nulls(count))
+    duration = _nulls(count, pl.Float64)
+    for name, factor in _DURATIONS.items():
+        if name in cells:
+            duration = cells[name].cast(pl.Float64, strict=False) * factor
+    if format_ is not None and format_.kind == "json":
+        attributes = _json_attributes(payload, format_)
+    else:
+        attributes = _group_attributes(cells, count)
+    return pl.DataFrame(
+        {
+            **columns,
+            "code_line_number": line.cast(pl.Int32, strict=False),
+            "duration_ms": duration,
+            "attributes": attributes,
+        }
+    )
+
+
+def _group_attributes(cells: Cells, count: int) -> pl.Series:
+    names = [name for name in cells if name not in DETAIL_COLUMNS and name not in _SPECIAL]
+    columns = {name: cells[name] for name in names}
+    if "url" in cells:
+        columns["url_query"] = cells["url"].str.extract(r"\?(.*)$")
+    if not columns:
+        return _nulls(count, EVENTS["attributes"])
+    frame = pl.DataFrame(columns)
+    long = [
+        frame.select(
+            row=pl.int_range(pl.len(), dtype=pl.UInt32),
+            pair=pl.struct(key=pl.lit(name), value=pl.col(name)),
+        ).filter(frame[name].is_not_null() & ~frame[name].is_in(["", "-"]))
+        for name in columns
+    ]
+    pairs = (
+        pl.concat(long)
+        .sort("row", maintain_order=True)
+        .group_by("row", maintain_order=True)
+        .agg(attributes=pl.col("pair"))
+    )
+    rows = pl.DataFrame({"row": pl.int_range(count, dtype=pl.UInt32, eager=True)})
+    joined = rows.join(pairs, on="row", how="left", maintain_order="left")
+    return joined["attributes"].cast(EVENTS["attributes"])
+
+
+def _json_attributes(payload: pl.Series, format_: Format) -> pl.Series:
+    # Only events that are kept come here: a small share of the lines, each with keys of its own.
+    used = {key.partition(".")[0] for keys in format_.fields.values() for key in keys}
+    rows = [_pairs(text, used) for text in payload.to_list()]
+    return pl.Series("attributes", rows, dtype=_PAIRS).cast(EVENTS["attributes"])
+
+
+def _pairs(text: str, used: set[str]) -> list[dict[str, str]] | None:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    pairs = [
+        {
+            "key": key[:256].encode("utf-8", "replace").decode(),
+            "value": (item if isinstance(item, str) else json.dumps(item, ensure_ascii=False))[
+                :_MAX_ATTRIBUTE_BYTES
+            ].encode("utf-8", "replace").decode(),
+        }
+        for key, item in value.items()
+        if key not in used and item is not None
+    ]
+    return pairs[:_MAX_ATTRIBUTES] or None

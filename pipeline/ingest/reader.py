@@ -1,0 +1,618 @@
+"""One stream to batches of events and counts: lines, envelopes, heads, assembly, columns.
+
+Blocks are only a matter of memory. What may still grow at a block's end (the last event of each stream key, a record
+that was split) is held back and read again with the next block, so no result depends on the border.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import polars as pl
+
+from pipeline.ingest import exceptions, parse
+from pipeline.ingest.assembly import INDENTED, LINK, TRACE, mark_starts
+from pipeline.ingest.detect import SAMPLE_BYTES, Profile, detect
+from pipeline.ingest.envelopes import JSON_FILE, join_partials, peel
+from pipeline.ingest.formats import Format
+from pipeline.ingest.heads import Heads, match
+from pipeline.ingest.identity import Identity, identify, service_of_container, service_of_pod
+from pipeline.ingest.lines import BLOCK_BYTES, Reading, read_lines
+from pipeline.ingest.sources import Source, Stream
+from pipeline.routes import http_route
+from pipeline.schema import (
+    ERROR_SEVERITY,
+    EVENTS,
+    FATAL_SEVERITY,
+    MINUTES,
+    ROLLUP,
+    TIMESTAMP,
+    WARN_SEVERITY,
+)
+
+MAX_BODY_CHARACTERS = 65_536
+FAR_FROM_ENVELOPE_HOURS = 24
+_FATAL = r"^(?:panic: |fatal error: |Fatal Python error: |Segmentation fault|terminate called )"
+_TRACE_ID = r'(?i)\btrace[-_ ]?id"?\s?[=:]\s?"?([0-9a-f]{16,32})\b'
+_SPAN_ID = r'(?i)\bspan[-_ ]?id"?\s?[=:]\s?"?([0-9a-f]{8,16})\b'
+_REQUEST_ID = r'(?i)\b(?:x-)?(?:request|correlation)[-_ ]?id"?\s?[=:]\s?"?([0-9A-Za-z][0-9A-Za-z._-]{5,63})'
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to read: *zone* is that of times without one (None: UTC, flagged as assumed)."""
+
+    formats: tuple[Format, ...]
+    zone: str | None = None
+    keep_all: bool = False
+    block_bytes: int = BLOCK_BYTES
+
+
+class Batch(NamedTuple):
+    """Events that are kept, and the counts of all: columns of `EVENTS`, `ROLLUP`, `MINUTES`."""
+
+    events: pl.DataFrame
+    rollup: pl.DataFrame
+    minutes: pl.DataFrame
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What the ledger says of one source, counted as its events are finished."""
+
+    reading: Reading = field(default_factory=Reading)
+    event_count: int = 0
+    event_line_count: int = 0
+    blank_line_count: int = 0
+    unparsed_event_count: int = 0
+    partial_joined_count: int = 0
+    format_names: set[str] = field(default_factory=set)
+    first: object = None
+    last: object = None
+    assumes_zone: bool = False
+
+
+def read_stream(
+    stream: Stream, options: Options, ledger: list[dict[str, object]]
+) -> Iterator[Batch]:
+    """Read one stream to its end; appends a row for each of its sources to *ledger*.
+
+    The rows have the columns of `LEDGER`. A source that cannot be read gets its row with the reason.
+    """
+    reader = _Reader(stream, options)
+    yield from reader.batches()
+    ledger.extend(reader.ledger_rows())
+
+
+class _Reader:
+    def __init__(self, stream: Stream, options: Options) -> None:
+        self.stream = stream
+        self.options = options
+        self.identity: Identity = identify(stream.name)
+        self.profile: Profile | None = None
+        self.tallies = [_Tally() for _ in stream.sources]
+        self.held: pl.DataFrame | None = None
+        self.last_times: dict[str, object] = {}
+
+    def batches(self) -> Iterator[Batch]:
+        for index, source in enumerate(self.stream.sources):
+            if source.error is not None:
+                continue
+            reading = self.tallies[index].reading
+            for lines, raw in read_lines(source, reading, self.options.block_bytes):
+                if self.profile is None:
+                    sample = _sample(lines["line"])
+                    self.profile = detect(sample, self.options.formats)
+                yield from self._process(self._records(lines, raw, index), is_last=False)
+        if self.held is not None:
+            yield from self._process(self.held.clear(), is_last=True)
+
+    def _records(self, lines: pl.DataFrame, raw: bytes, index: int) -> pl.DataFrame:
+        assert self.profile is not None
+        peeled = peel(lines["line"], self.profile.layers, raw)
+        is_docker = JSON_FILE in self.profile.layers
+        return pl.concat([peeled, lines.drop("line")], how="horizontal").with_columns(
+            source=pl.lit(index, pl.Int32),
+            line_count=pl.lit(1, pl.Int32),
+            byte_end=pl.col("byte_offset") + pl.col("byte_length"),
+            has_tag=pl.lit(not is_docker),
+            chunk_bytes=pl.col("payload").str.len_bytes().cast(pl.Int64),
+            partial_joined_count=pl.lit(0, pl.Int32),
+        )
+
+    def _process(self, records: pl.DataFrame, *, is_last: bool) -> Iterator[Batch]:
+        profile = self.profile
+        assert profile is not None
+        if self.held is not None and self.held.height:
+            records = pl.concat([self.held, records])
+        if records.is_empty():
+            return
+        records = _keyed(records)
+        if records["is_partial"].any():
+            early = match(records["payload"], profile.formats)
+            records = join_partials(records, early.format_index.is_not_null())
+        records, heads = self._with_heads(records, profile)
+        marked = mark_starts(records)
+        done, self.held = _split(marked, records.columns, is_last=is_last)
+        if done.height:
+            yield self._finish(done, heads, profile)
+
+    def _with_heads(
+        self, records: pl.DataFrame, profile: Profile
+    ) -> tuple[pl.DataFrame, Heads]:
+        payload = records["payload"]
+        continues = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(payload))
+        for pattern in profile.continuations:
+            fits = payload.str.contains(pattern)
+            if fits.any():
+                payload = payload.str.extract(pattern).zip_with(fits, payload)
+                continues = continues | fits
+        heads = match(payload, profile.formats)
+        format_index, pattern_index = heads.format_index, heads.pattern_index
+        if continues.any():
+            nothing = pl.Series([None], dtype=pl.Int32).new_from_index(0, len(payload))
+            format_index = nothing.zip_with(continues, format_index)
+            heads = Heads(format_index, pattern_index, heads.objects)
+        headed = [(name, flag) for name, flag in profile.headed.items() if name is not None]
+        whole = profile.headed[None]
+        is_headed = (
+            records["container_name"].replace_strict(
+                [name for name, _ in headed],
+                [flag for _, flag in headed],
+                default=whole,
+                return_dtype=pl.Boolean,
+            )
+            if headed
+            else pl.Series([whole]).new_from_index(0, len(payload))
+        )
+        return (
+            records.with_columns(
+                payload=payload,
+                format_index=format_index,
+                pattern_index=pattern_index,
+                is_continuation=continues,
+                is_headed=is_headed.fill_null(whole),
+                row=pl.int_range(pl.len(), dtype=pl.UInt32),
+            ),
+            heads,
+        )
+
+    def _finish(self, done: pl.DataFrame, heads: Heads, profile: Profile) -> Batch:
+        firsts = _events(done)
+        events = parse.read_heads(firsts, heads.objects, profile.formats, self.options.zone)
+        events = self._timed(events, profile)
+        events = _with_exceptions_flagged(events, heads, profile)
+        events = self._named(events)
+        self._count(done, events)
+        kept = events if self.options.keep_all else events.filter(_is_candidate())
+        return Batch(
+            self._detailed(kept, done, heads, profile),
+            _rollup(events),
+            _minutes(events),
+        )
+
+    def _timed(self, events: pl.DataFrame, profile: Profile) -> pl.DataFrame:
+        """Settle each event's time: its own when it has a date, else the envelope's, else the previous one's."""
+        if profile.offset_micros:
+            shifted = pl.col("payload_timestamp") - pl.duration(microseconds=profile.offset_micros)
+            events = events.with_columns(
+                payload_timestamp=pl.when("has_zone").then("payload_timestamp").otherwise(shifted)
+            )
+        own = pl.coalesce("payload_timestamp", "observed_timestamp")
+        timed = events.with_columns(timestamp=own)
+        if timed["timestamp"].null_count():
+            timed = timed.sort("row")
+            keys = timed["key"].unique().to_list()
+            previous = pl.col("key").replace_strict(
+                keys,
+                pl.Series([self.last_times.get(key) for key in keys], dtype=TIMESTAMP),
+                return_dtype=TIMESTAMP,
+            )
+            timed = timed.with_columns(
+                timestamp=pl.coalesce(
+                    pl.col("timestamp").forward_fill().over("key"), previous
+                )
+            )
+        lasts = timed.group_by("key").agg(
+            pl.col("timestamp").filter(pl.col("timestamp").is_not_null()).sort_by("row").last()
+            if timed["key"].n_unique() > 1
+            else pl.col("timestamp").sort_by("row").drop_nulls().last()
+        )
+        self.last_times.update({key: last for key, last in lasts.rows() if last is not None})
+        return timed
+
+    def _named(self, events: pl.DataFrame) -> pl.DataFrame:
+        identity = self.identity
+        names = events["container_name"].unique().to_list()
+        pods = events["pod_name"].unique().to_list()
+        if names == [None] and pods == [None]:
+            return events.with_columns(
+                service_name=pl.lit(identity.service_name),
+                container_name=pl.lit(identity.container_name, pl.String),
+            )
+        by_container = {name: service_of_container(name) for name in names if name is not None}
+        by_pod = {pod: service_of_pod(pod) for pod in pods if pod is not None}
+        return events.with_columns(
+            service_name=pl.coalesce(
+                pl.col("pod_name").replace_strict(by_pod, default=None, return_dtype=pl.String),
+                pl.col("container_name").replace_strict(
+                    by_container, default=None, return_dtype=pl.String
+                ),
+                pl.lit(identity.service_name),
+            ),
+            container_name=pl.coalesce("container_name", pl.lit(identity.container_name, pl.String)),
+        )
+
+    def _count(self, done: pl.DataFrame, events: pl.DataFrame) -> None:
+        lines = done.group_by("source").agg(
+            inside=pl.col("line_count").filter(pl.col("event").is_not_null()).sum(),
+            blank=pl.col("line_count").filter(pl.col("event").is_null()).sum(),
+            joined=pl.col("partial_joined_count").sum(),
+        )
+        for source, inside, blank, joined in lines.rows():
+            tally = self.tallies[source]
+            tally.event_line_count += inside
+            tally.blank_line_count += blank
+            tally.partial_joined_count += joined
+        assumed = (
+            pl.col("payload_timestamp").is_not_null() & ~pl.col("has_zone") & (self._offset() is None)
+        )
+        facts = events.group_by("source").agg(
+            pl.len(),
+            pl.col("format_index").is_null().sum().alias("unparsed"),
+            pl.col("timestamp").min().alias("first"),
+            pl.col("timestamp").max().alias("last"),
+            pl.col("format_name").unique(),
+            assumed.any().alias("assumed"),
+        )
+        for source, count, unparsed, first, last, names, assumes in facts.rows():
+            tally = self.tallies[source]
+            tally.event_count += count
+            tally.unparsed_event_count += unparsed
+            tally.format_names.update(names)
+            tally.first = min((t for t in (tally.first, first) if t is not None), default=None)  # type: ignore[type-var]
+            tally.last = max((t for t in (tally.last, last) if t is not None), default=None)  # type: ignore[type-var]
+            tally.assumes_zone |= assumes
+
+    def _offset(self) -> int | None:
+        return self.profile.offset_micros if self.profile else None
+
+    def _detailed(
+        self, kept: pl.DataFrame, done: pl.DataFrame, heads: Heads, profile: Profile
+    ) -> pl.DataFrame:
+        if kept.is_empty():
+            return pl.DataFrame(schema=EVENTS)
+        kept = kept.rename({"service_name": "stream_service_name"})
+        details = parse.read_details(kept, heads.objects, profile.formats)
+        events = _with_bodies(details, done)
+        events = _with_exceptions(events)
+        paths = [source.path for source in self.stream.sources]
+        zone_flag = (
+            "tz_inferred" if profile.offset_micros is not None
+            else "tz_given" if self.options.zone else "tz_assumed"
+        )
+        far = (
+            (pl.col("payload_timestamp") - pl.col("observed_timestamp")).abs()
+            > pl.duration(hours=FAR_FROM_ENVELOPE_HOURS)
+        ).fill_null(False)
+        flags = pl.concat_list(
+            pl.when(pl.col("payload_timestamp").is_not_null() & ~pl.col("has_zone")).then(
+                pl.lit(zone_flag)
+            ),
+            pl.when(far).then(pl.lit("far_from_envelope")),
+        ).list.drop_nulls()
+        body = pl.col("body").str.head(MAX_BODY_CHARACTERS)
+        computed = {
+            "time_source": pl.when(pl.col("payload_timestamp").is_not_null())
+            .then(pl.lit("payload"))
+            .when(pl.col("observed_timestamp").is_not_null())
+            .then(pl.lit("envelope"))
+            .when(pl.col("timestamp").is_not_null())
+            .then(pl.lit("interpolated"))
+            .otherwise(pl.lit("none")),
+            "time_flags": flags,
+            "body": body,
+            "service_name": pl.col("stream_service_name"),
+            "container_id": pl.lit(self.identity.container_id, pl.String),
+            "trace_id": pl.coalesce("trace_id", pl.col("body").str.extract(_TRACE_ID)),
+            "span_id": pl.coalesce("span_id", pl.col("body").str.extract(_SPAN_ID)),
+            "request_id": pl.coalesce("request_id", pl.col("body").str.extract(_REQUEST_ID)),
+            "http_route": http_route(events["url_path"]),
+            "template_id": pl.lit(None, pl.String),
+            "template": pl.lit(None, pl.String),
+            "fingerprint": pl.lit(None, pl.String),
+            "error_class": pl.lit(None, pl.String),
+            "log_file_path": pl.col("source").replace_strict(
+                list(range(len(paths))), paths, return_dtype=pl.String
+            ),
+            "byte_length": pl.col("byte_end") - pl.col("byte_offset"),
+        }
+        return _select(events.with_columns(**computed))
+
+    def ledger_rows(self) -> list[dict[str, object]]:
+        """Return a row of `LEDGER` for each source, in stream order."""
+        return [
+            self._ledger_row(source, tally)
+            for source, tally in zip(self.stream.sources, self.tallies, strict=True)
+        ]
+
+    def _ledger_row(self, source: Source, tally: _Tally) -> dict[str, object]:
+        reading = tally.reading
+        zone = self.options.zone
+        offset = self._offset()
+        assumption = None
+        if tally.assumes_zone:
+            assumption = zone or "UTC (assumed)"
+        elif offset:
+            assumption = f"{offset / 3_600_000_000:+.2f} h from UTC (inferred from the envelope)"
+        return {
+            "log_file_path": source.path,
+            "service_name": self.identity.service_name,
+            "byte_count": reading.byte_count,
+            "line_count": reading.line_count,
+            "event_count": tally.event_count,
+            "event_line_count": tally.event_line_count,
+            "blank_line_count": tally.blank_line_count,
+            "unparsed_event_count": tally.unparsed_event_count,
+            "undecodable_byte_count": reading.undecodable_byte_count,
+            "format_names": sorted(tally.format_names),
+            "encoding": source.encoding if source.error is None else None,
+            "first_timestamp": tally.first,
+            "last_timestamp": tally.last,
+            "time_zone_assumption": assumption,
+            "partial_joined_count": tally.partial_joined_count,
+            "sha256_head": source.sha256_head,
+            "error": source.error or reading.error,
+        }
+
+
+def _sample(lines: pl.Series) -> pl.Series:
+    taken = lines.head(4000)
+    return taken.filter(taken.str.len_bytes().cum_sum() <= SAMPLE_BYTES) if len(taken) > 1 else taken
+
+
+def _keyed(records: pl.DataFrame) -> pl.DataFrame:
+    """Give each record the key of its stream (container, pod, stdout or stderr) and sort by it."""
+    parts = ["pod_name", "container_name", "log_iostream"]
+    if all(records[part].n_unique() == 1 for part in parts):
+        key = "\x1f".join(str(records[part][0]) for part in parts)
+        return records.with_columns(key=pl.lit(key))
+    key_text = pl.concat_str([pl.col(part).fill_null("None") for part in parts], separator="\x1f")
+    return records.with_columns(key=key_text).sort("key", maintain_order=True)
+
+
+def _split(
+    marked: pl.DataFrame, columns: list[str], *, is_last: bool
+) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """Part finished records from those whose event may still grow: from each key's last start on."""
+    if is_last:
+        return marked, None
+    held_columns = [name for name in columns if name not in _DERIVED]
+    starts = marked.filter("is_start").group_by("key").agg(pl.col("row").max().alias("open_row"))
+    if starts.height == 1 and marked["key"].n_unique() == 1:
+        at = int(starts["open_row"][0])
+        return marked.head(at), marked.slice(at).select(held_columns)
+    joined = marked.join(starts, on="key", how="left", maintain_order="left")
+    is_open = pl.col("open_row").is_null() | (pl.col("row") >= pl.col("open_row"))
+    return (
+        joined.filter(~is_open).drop("open_row"),
+        joined.filter(is_open).select(held_columns),
+    )
+
+
+_DERIVED = {"key", "format_index", "pattern_index", "is_continuation", "is_headed", "row"}
+
+
+def _events(done: pl.DataFrame) -> pl.DataFrame:
+    """Reduce lines to events: the first line of each, with what the others add."""
+    firsts = done.filter("is_start")
+    followers = done.filter(~pl.col("is_start") & pl.col("event").is_not_null())
+    if followers.is_empty():
+        return firsts.with_columns(has_trace=pl.col("category") == TRACE, is_multiline=pl.lit(False))
+    is_frame = pl.col("category").is_in([TRACE, LINK]) | (
+        (pl.col("category") == INDENTED) & pl.col("payload").str.contains(r"^\s+at \S")
+    )
+    added = followers.group_by("event").agg(
+        added_lines=pl.col("line_count").sum(),
+        last_end=pl.col("byte_end").max(),
+        has_trace=is_frame.any(),
+    )
+    return (
+        firsts.join(added, on="event", how="left", maintain_order="left")
+        .with_columns(
+            line_count=pl.col("line_count") + pl.col("added_lines").fill_null(0).cast(pl.Int32),
+            byte_end=pl.coalesce("last_end", "byte_end"),
+            has_trace=pl.col("has_trace").fill_null(False) | (pl.col("category") == TRACE),
+            is_multiline=pl.col("added_lines").is_not_null(),
+        )
+        .drop("added_lines", "last_end")
+    )
+
+
+def _with_exceptions_flagged(
+    events: pl.DataFrame, heads: Heads, profile: Profile
+) -> pl.DataFrame:
+    """Mark events that carry an exception in a field, and give a level to traces that have none."""
+    keys = {
+        key
+        for format_ in profile.formats
+        if format_.kind == "json"
+        for column in ("exception_stacktrace", "exception_type")
+        for key in format_.fields.get(column, ())
+    }
+    if heads.objects.height and keys:
+        present = [key for key in sorted(keys) if key in heads.objects.columns]
+        rows = heads.objects.filter(
+            pl.any_horizontal(
+                pl.col(key).is_not_null() & ~pl.col(key).is_in(["", "null", "None", "false"])
+                for key in present
+            )
+        )["row"]
+        in_field = pl.col("row").is_in(rows.implode())
+    else:
+        in_field = pl.lit(False)
+    level = (
+        pl.when((pl.col("severity_number") == 0) & pl.col("payload").str.contains(_FATAL))
+        .then(FATAL_SEVERITY)
+        .when(
+            (pl.col("severity_number") == 0)
+            & pl.col("http_response_status_code").is_null()
+            & pl.col("has_trace")
+        )
+        .then(ERROR_SEVERITY)
+        .otherwise("severity_number")
+        .cast(pl.Int8)
+    )
+    return events.with_columns(
+        has_trace=pl.col("has_trace") | in_field,
+    ).with_columns(severity_number=level)
+
+
+def _is_candidate() -> pl.Expr:
+    """The events that are kept by default: whatever a rule or a finding may be about."""
+    return (
+        (pl.col("severity_number") >= WARN_SEVERITY)
+        | (pl.col("severity_number") == 0)
+        | (pl.col("http_response_status_code") >= 500).fill_null(False)
+        | pl.col("has_trace")
+    )
+
+
+def _with_bodies(events: pl.DataFrame, done: pl.DataFrame) -> pl.DataFrame:
+    """Append the other lines of an event to the message of its first."""
+    many = events.filter("is_multiline")
+    if many.is_empty():
+        return events
+    followers = (
+        done.filter(~pl.col("is_start") & pl.col("event").is_not_null())
+        .join(many.select("event"), on="event", how="semi", maintain_order="left")
+        .group_by("event", maintain_order=True)
+        .agg(following=pl.col("payload").str.join("\n"))
+    )
+    return (
+        events.join(followers, on="event", how="left", maintain_order="left")
+        .with_columns(
+            body=pl.when(pl.col("following").is_not_null())
+            .then(pl.concat_str("body", pl.lit("\n"), "following"))
+            .otherwise("body")
+        )
+        .drop("following")
+    )
+
+
+def _with_exceptions(events: pl.DataFrame) -> pl.DataFrame:
+    fields = pl.col("exception_stacktrace")
+    text = events.select(
+        pl.when(fields.is_not_null() & (fields != ""))
+        .then(fields)
+        .when(pl.col("has_trace") & pl.col("is_multiline"))
+        .then("body")
+        .alias("text")
+    )["text"]
+    if text.null_count() == len(text):
+        return events.with_columns(exception_chain=pl.lit(None, pl.List(pl.String)))
+    found = exceptions.extract(text)
+    return events.with_columns(
+        exception_chain=found["exception_chain"],
+        **{
+            name: pl.coalesce(
+                pl.col(name) if name != "exception_stacktrace" else pl.lit(None, pl.String),
+                found[name],
+                pl.col(name),
+            )
+            for name in found.columns
+            if name != "exception_chain"
+        },
+    )
+
+
+def _select(events: pl.DataFrame) -> pl.DataFrame:
+    return events.sort("source", "line_number", "byte_offset").select(
+        pl.col(name).cast(dtype) for name, dtype in EVENTS.items()
+    )
+
+
+def _routes(events: pl.DataFrame) -> pl.Expr:
+    paths = events["url_path"].drop_nulls().unique()
+    if paths.is_empty():
+        return pl.lit(None, pl.String)
+    return pl.col("url_path").replace_strict(
+        paths, http_route(paths), default=None, return_dtype=pl.String
+    )
+
+
+def _rollup(events: pl.DataFrame) -> pl.DataFrame:
+    """Count every event by hour and who, what, which route: columns `ROLLUP`."""
+    keys = [
+        "service_name", "container_name", "log_iostream", "severity_number",
+        "http_request_method", "url_path", "http_response_status_code",
+    ]  # fmt: skip
+    counted = events.group_by(
+        pl.col("timestamp").dt.truncate("1h").alias("bucket_start"), *keys
+    ).agg(
+        event_count=pl.len().cast(pl.Int64),
+        first_timestamp=pl.col("timestamp").min(),
+        last_timestamp=pl.col("timestamp").max(),
+    )
+    return merge_rollup([counted.with_columns(http_route=_routes(counted)).select(*ROLLUP)])
+
+
+def merge_rollup(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """Add up rollups; columns `ROLLUP`, unsorted."""
+    keys = [name for name in ROLLUP if name not in _SUMMED]
+    return _merge(parts, keys, ["event_count"], ROLLUP)
+
+
+def merge_minutes(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """Add up minute counts; columns `MINUTES`, unsorted."""
+    keys = ["bucket_start", "service_name"]
+    return _merge(parts, keys, [name for name in MINUTES if name.endswith("_count")], MINUTES)
+
+
+_SUMMED = {"event_count", "first_timestamp", "last_timestamp"}
+
+
+def _merge(
+    parts: list[pl.DataFrame],
+    keys: list[str],
+    sums: list[str],
+    schema: dict[str, pl.DataType | type[pl.DataType]],
+) -> pl.DataFrame:
+    if not parts:
+        return pl.DataFrame(schema=schema)
+    return (
+        pl.concat(parts)
+        .group_by(keys)
+        .agg(
+            *(pl.col(name).sum() for name in sums),
+            pl.col("first_timestamp").min(),
+            pl.col("last_timestamp").max(),
+        )
+        .select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+    )
+
+
+def _minutes(events: pl.DataFrame) -> pl.DataFrame:
+    """Count every event by minute and service: columns `MINUTES`; events without a time are left out."""
+    is_access = pl.col("http_response_status_code").is_not_null()
+    is_error = (pl.col("severity_number") >= ERROR_SEVERITY) & ~is_access
+    is_warning = (
+        pl.col("severity_number").is_between(WARN_SEVERITY, ERROR_SEVERITY - 1) & ~is_access
+    )
+    counts = {
+        "error_count": is_error,
+        "warning_count": is_warning,
+        "request_count": is_access,
+        "failed_request_count": is_access & (pl.col("http_response_status_code") >= 500),
+    }
+    return (
+        events.filter(pl.col("timestamp").is_not_null())
+        .group_by(pl.col("timestamp").dt.truncate("1m").alias("bucket_start"), "service_name")
+        .agg(
+            event_count=pl.len(),
+            **{name: test.fill_null(False).sum() for name, test in counts.items()},
+            first_timestamp=pl.col("timestamp").min(),
+            last_timestamp=pl.col("timestamp").max(),
+        )
+        .select(pl.col(name).cast(dtype) for name, dtype in MINUTES.items())
+    )
