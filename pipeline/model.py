@@ -87,6 +87,25 @@ class Onset:
 
 
 @dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run was asked for, resolved once; what does not change the result is not here.
+
+    *baseline*: paths of logs of the normal period, or one window `A..B`, a duration `24h`, or `auto`.
+    *since* and *until* cut the candidate window. *zone* is that of times which carry none (None: UTC, and said).
+    """
+
+    baseline: tuple[str, ...] = ("auto",)
+    since: str | None = None
+    until: str | None = None
+    zone: str | None = None
+    fail_on: Literal["never", "new", "regression", "any"] = "regression"
+    title: str | None = None
+    author: str | None = None
+    is_strict: bool = False
+    keeps_all_events: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DataWarning:
     """A doubt about the input; *kind* is one of the fixed words of `docs/result-schema.md`."""
 

@@ -89,11 +89,11 @@ def _fits(format_: Format, pattern_index: int, text: pl.Series) -> pl.Series:
 
 def _objects(rows: pl.DataFrame, formats: tuple[Format, ...]) -> pl.DataFrame:
     keys = json_keys(formats)
-    schema = {"row": pl.UInt32, "text": pl.String, **dict.fromkeys(keys, pl.String)}
+    schema = {"row": pl.UInt32, **dict.fromkeys(keys, pl.String)}
     if rows.is_empty() or not keys:
         return pl.DataFrame(schema={**schema, "format_index": pl.Int32})
     decoded = decode_objects(rows["text"], keys)
-    frame = pl.concat([rows, decoded], how="horizontal").filter("is_object").drop("is_object")
+    frame = pl.concat([rows.select("row"), decoded], how="horizontal").filter("is_object").drop("is_object")
     choice = pl.lit(None, pl.Int32)
     for index in reversed([i for i, format_ in enumerate(formats) if format_.kind == "json"]):
         fits = pl.lit(True)
