@@ -1,0 +1,58 @@
+"""What is generally known of a class of errors: one file a class in `pipeline/knowledge/`.
+
+Never derived from the logs of a run: the report labels it so, with the date of the last review.
+"""
+
+import tomllib
+from importlib.resources import files
+from typing import Any
+
+from pipeline.errors import RuleError
+from pipeline.model import Knowledge
+
+_LISTS = ("hypotheses", "check_first", "remedy", "verify", "references")
+_TEXTS = ("title", "mechanism", "reviewed")
+
+
+def load_knowledge() -> dict[str, Knowledge]:
+    """Return the shipped entries by error class; raises `RuleError` with file, key and reason.
+
+    The mechanism, what happens when this error is raised, is the first of the hypotheses' context and stands
+    in `mechanism` of the file.
+    """
+    folder = files("pipeline").joinpath("knowledge")
+    entries = sorted(
+        (entry for entry in folder.iterdir() if entry.name.endswith(".toml")),
+        key=lambda entry: entry.name,
+    )
+    return {
+        entry.name.removesuffix(".toml"): _knowledge(entry.name, entry.read_text("utf-8"))
+        for entry in entries
+    }
+
+
+def _knowledge(name: str, text: str) -> Knowledge:
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RuleError(f"{name}: not TOML: {error}") from error
+    _check(name, document)
+    fields = {key: document[key] for key in ("title", "reviewed", *_LISTS)}
+    return Knowledge(knowledge_id=name.removesuffix(".toml"), **fields)
+
+
+def _check(name: str, document: dict[str, Any]) -> None:
+    for key in document:
+        if key not in (*_LISTS, *_TEXTS):
+            raise RuleError(f"{name}: unknown key {key!r}")
+    for key in _TEXTS:
+        if not isinstance(document.get(key), str) or not document[key].strip():
+            raise RuleError(f"{name}: {key}: a text is needed")
+    for key in _LISTS:
+        value = document.get(key)
+        if (
+            not isinstance(value, list)
+            or not value
+            or not all(isinstance(text, str) for text in value)
+        ):
+            raise RuleError(f"{name}: {key}: a list of texts is needed")
