@@ -8,9 +8,10 @@ from pipeline.mining.masks import MASKS_VERSION
 
 
 class TemplateBook:
-    """Templates by id, as seen so far. Not shared between threads; books of parts are merged with `update`.
+    """Templates by id, as seen so far. Not for several threads; books of parts merge with `update`.
 
-    An id that the book holds for a template wins over the hash of its text, so ids survive a renamed one.
+    An id that the book holds for a template wins over the hash of its text, so ids survive a
+    renamed one.
     """
 
     def __init__(self, templates: Mapping[str, str] | None = None) -> None:
@@ -19,9 +20,11 @@ class TemplateBook:
         self.update((templates or {}).items())
 
     def __len__(self) -> int:
+        """Count the templates."""
         return len(self._templates)
 
     def __contains__(self, template_id: str) -> bool:
+        """Tell whether the id is known."""
         return template_id in self._templates
 
     @property
@@ -41,7 +44,7 @@ class TemplateBook:
                 self._ids[template] = template_id
 
     def save(self, path: Path) -> None:
-        """Write one JSON object a line: `template_id`, `template`, `masks_version`; sorted by id."""
+        """Write a JSON object a line: template_id, template, masks_version; sorted by id."""
         lines = [
             json.dumps({"template_id": key, "template": text, "masks_version": MASKS_VERSION})
             for key, text in sorted(self._templates.items())

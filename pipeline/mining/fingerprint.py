@@ -1,7 +1,7 @@
-"""Which events are the same error: the exception and its place when there is one, else the template.
+"""Which events are the same error: the exception and its place if there is one, else the template.
 
-The line number is left out, since it moves with every deploy, and so is the message, which carries values. The
-file counts by its name only: releases and images move folders.
+The line number is left out, since it moves with every deploy, and so is the message, which carries
+values. The file counts by its name only: releases and images move folders.
 """
 
 import polars as pl
@@ -12,11 +12,11 @@ FINGERPRINT_VERSION = 1
 
 
 def fingerprint(events: pl.DataFrame) -> pl.Series:
-    """Return a fingerprint a row, from exception_type, code_file_path, code_function_name, template.
+    """Return a fingerprint a row: exception_type, code_file_path, code_function_name, template.
 
-    With an exception: hash of its type and the in-app function (of type and template where no frame of the
-    application is known). Else the id of the template. Null where there is neither. Uses `template_id` when
-    the column is there, so that ids given by a book are kept.
+    With an exception: hash of its type and the in-app function (of type and template where no frame
+    of the application is known). Else the id of the template. Null where there is neither. Uses
+    `template_id` when the column is there, so that ids given by a book are kept.
     """
     place = pl.when(pl.col("code_function_name").is_not_null()).then(
         pl.concat_str(

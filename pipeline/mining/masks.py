@@ -1,7 +1,7 @@
-"""The named patterns of `masks.toml`: what of a body is a value, and what tells errors apart and stays.
+"""The named patterns of `masks.toml`: what of a body is a value, and what stays.
 
-Steps for a new mask: add an entry at its place in the order with examples under `matches` and `leaves`, raise
-`version`, run `tests/mining` and `benchmarks/templates.py`.
+Steps for a new mask: add an entry at its place in the order with examples under `matches` and
+`leaves`, raise `version`, run `tests/mining` and `benchmarks/templates.py`.
 """
 
 import tomllib
@@ -20,7 +20,7 @@ _STAGES: tuple[Stage, ...] = ("keep", "fold", "mask")
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """One pattern; *replacement* may name groups as `${name}`, *matches* and *leaves* are its tests."""
+    """One pattern; *replacement* may name groups (`${name}`), *matches*, *leaves* are its tests."""
 
     name: str
     stage: Stage
@@ -56,7 +56,7 @@ def _document() -> dict[str, Any]:
 
 @cache
 def load_masks() -> tuple[Mask, ...]:
-    """Return all masks: first those that keep, then those that fold, then the others, each in file order."""
+    """Return all masks: those that keep, those that fold, then the others, each in file order."""
     return tuple(_mask(stage, entry) for stage in _STAGES for entry in _document()[stage])
 
 

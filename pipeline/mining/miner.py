@@ -1,7 +1,8 @@
-"""Bodies to templates, column by column: first line, keep, fold, mask, each on distinct strings only.
+"""Bodies to templates, column by column: first line, keep, fold, mask, each on distinct strings.
 
-No clustering: a template is a function of its body alone, so ids are the same whatever else was read, in
-whatever order, in however many parts. What it costs in accuracy is in docs/decisions/004-templates.md.
+No clustering: a template is a function of its body alone, so ids are the same whatever else was
+read, in whatever order, in however many parts. What it costs in accuracy is in
+docs/decisions/004-templates.md.
 """
 
 import hashlib
@@ -16,8 +17,8 @@ MAX_BODY_CHARACTERS = 2_000
 MAX_TEMPLATE_CHARACTERS = 400
 ID_HEX_DIGITS = 12  # 48 bits: among 100,000 templates, two share an id with probability 2e-5
 
-# Text to keep is moved out of the reach of every mask: each printable ASCII character to one of its own in
-# the private use area. Such characters in the input are removed first.
+# Text to keep is moved out of the reach of every mask: each printable ASCII character to one of its
+# own in the private use area. Such characters in the input are removed first.
 _HIDDEN_BASE = 0xE000
 _PLAIN = [chr(code) for code in range(0x21, 0x7F)]
 _HIDDEN = [chr(_HIDDEN_BASE + code) for code in range(0x21, 0x7F)]
@@ -27,8 +28,8 @@ _ANY_HIDDEN = "[\ue000-\ue07f]"
 def mine(bodies: pl.Series, book: TemplateBook | None = None) -> pl.DataFrame:
     """Return template_id and template, a row per body in the same order; a null body gives nulls.
 
-    The first line that is not blank decides. The id is a hash of the template's text, or the one that *book*
-    holds for it; templates that are new to the book are added to it.
+    The first line that is not blank decides. The id is a hash of the template's text, or the one
+    that *book* holds for it; templates that are new to the book are added to it.
     """
     lines = pl.DataFrame({"line": _first_lines(bodies.cast(pl.String))})
     distinct = lines.unique().filter(pl.col("line").is_not_null())
@@ -65,7 +66,7 @@ def _first_lines(bodies: pl.Series) -> pl.Series:
 
 
 def _fold(lines: pl.Series) -> pl.Series:
-    """Hide what stays, and write every number and hex id as 0: most distinct lines fall together here."""
+    """Hide what stays and write every number and hex id as 0: most lines fall together here."""
     hidden = _hide(lines.str.replace_all(_ANY_HIDDEN, ""))
     for mask in load_masks():
         if mask.stage == "fold":

@@ -1,7 +1,8 @@
 """Error classes as data: which name an error goes by, and what is generally known of it.
 
-A rule file is one family of classes (`database.toml`); `load` reads and checks them, `knowledge` reads what the
-report says of a class. SQL does the matching, on distinct texts (docs/decisions/004-templates.md).
+A rule file is one family of classes (`database.toml`); `load` reads and checks them, `knowledge`
+reads what the report says of a class. SQL does the matching, on distinct texts
+(docs/decisions/004-templates.md).
 """
 
 from pipeline.rules.knowledge import load_knowledge

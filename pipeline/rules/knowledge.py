@@ -17,8 +17,8 @@ _TEXTS = ("title", "mechanism", "reviewed")
 def load_knowledge() -> dict[str, Knowledge]:
     """Return the shipped entries by error class; raises `RuleError` with file, key and reason.
 
-    The mechanism, what happens when this error is raised, is the first of the hypotheses' context and stands
-    in `mechanism` of the file.
+    The mechanism, what happens when this error is raised, is the first of the hypotheses' context
+    and stands in `mechanism` of the file.
     """
     folder = files("pipeline").joinpath("knowledge")
     entries = sorted(

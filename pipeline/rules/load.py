@@ -1,13 +1,14 @@
 """Rule files to rules, checked as they are read.
 
-Steps for a new class: add a `[[rule]]` to the file of its family, or a new file beside it. A rule has `name`,
-`title`, `description`, `priority` (lower is tried first; specific before generic) and one or more
-`[[rule.pattern]]`. A pattern has a `regex` (RE2: no look-around, no back-references; case flags inline), a `literal`
-(lower case, part of everything that the regex matches: the cheap test before it), `must` lines that it matches
-and may give a `kind`. The rule's `must_not` lines none of its patterns matches.
+Steps for a new class: add a `[[rule]]` to the file of its family, or a new file beside it. A rule
+has `name`, `title`, `description`, `priority` (lower is tried first; specific before generic) and
+one or more `[[rule.pattern]]`. A pattern has a `regex` (RE2: no look-around, no back-references;
+case flags inline), a `literal` (lower case, part of everything that the regex matches: the cheap
+test before it), `must` lines that it matches and may give a `kind`. The rule's `must_not` lines
+none of its patterns matches.
 
-What a rule sees is `exception_type: exception_message`, a line break, and the first 1,000 characters of the body;
-without an exception, the body alone.
+What a rule sees is `exception_type: exception_message`, a line break, and the first 1,000
+characters of the body; without an exception, the body alone.
 """
 
 import tomllib
@@ -53,11 +54,11 @@ class Rule:
 
 
 def load_rules(folders: Sequence[Path] = ()) -> tuple[Rule, ...]:
-    """Return the shipped rules and those of `*.toml` in *folders*, in the order in which they are tried.
+    """Return the shipped rules and those of `*.toml` in *folders*, in the order of trial.
 
-    That is by priority; among equals the rules of *folders* come first, as given, then by file name and place.
-    A rule of a folder replaces the one of the same name from before it. Raises `RuleError` with file, key and
-    reason.
+    That is by priority; among equals the rules of *folders* come first, as given, then by file name
+    and place. A rule of a folder replaces the one of the same name from before it. Raises
+    `RuleError` with file, key and reason.
     """
     by_name: dict[str, tuple[int, Rule]] = {}
     for rank, texts in enumerate([_shipped(), *(_in_folder(folder) for folder in folders)]):
@@ -199,7 +200,7 @@ def _check_must_not(where: str, rule: Rule) -> None:
 
 
 def _matched(where: str, regex: str, lines: Sequence[str]) -> list[bool]:
-    """Polars' engine is linear and has RE2's subset, so a hostile rule can neither hang nor pass."""
+    """Match in Polars' engine: linear, and without what RE2 lacks."""
     try:
         return pl.Series(lines, dtype=pl.String).str.contains(regex).to_list()
     except pl.exceptions.ComputeError as error:
