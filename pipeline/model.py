@@ -292,6 +292,7 @@ class Knowledge:
     verify: list[str]
     references: list[str]
     reviewed: str
+    mechanism: str = ""  # what happens when such an error is raised
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,7 @@ _TEXTS = ("title", "mechanism", "reviewed")
 
 
 def load_knowledge() -> dict[str, Knowledge]:
-    """Return the shipped entries by error class; raises `RuleError` with file, key and reason.
-
-    The mechanism, what happens when this error is raised, is the first of the hypotheses' context
-    and stands in `mechanism` of the file.
-    """
+    """Return the shipped entries by error class; raises `RuleError` with file, key and reason."""
     folder = files("pipeline").joinpath("knowledge")
     entries = sorted(
         (entry for entry in folder.iterdir() if entry.name.endswith(".toml")),
@@ -37,7 +33,7 @@ def _knowledge(name: str, text: str) -> Knowledge:
     except tomllib.TOMLDecodeError as error:
         raise RuleError(f"{name}: not TOML: {error}") from error
     _check(name, document)
-    fields = {key: document[key] for key in ("title", "reviewed", *_LISTS)}
+    fields = {key: document[key] for key in (*_TEXTS, *_LISTS)}
     return Knowledge(knowledge_id=name.removesuffix(".toml"), **fields)
 
 
