@@ -85,13 +85,7 @@ def _mask(folded: pl.Series) -> pl.Series:
 
 def _hide(lines: pl.Series) -> pl.Series:
     """Move the matches of every `keep` pattern into the private use area."""
-    for mask in load_masks():
-        if mask.stage == "keep":
-            lines = _hide_matches(lines, mask.pattern)
-    return lines
-
-
-def _hide_matches(lines: pl.Series, pattern: str) -> pl.Series:
+    pattern = "|".join(f"(?:{mask.pattern})" for mask in load_masks() if mask.stage == "keep")
     rows = pl.DataFrame({"line": lines}).with_row_index("row")
     found = rows.filter(pl.col("line").str.contains(pattern))
     if found.is_empty():
