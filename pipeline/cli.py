@@ -33,13 +33,17 @@ _FORMATS = ("html", "md", "json")
 
 
 class DefaultGroup(click.Group):
-    """A group in which ``analyze LOGS`` means ``analyze run LOGS``; a command's name always wins."""
+    """A group in which ``analyze LOGS`` means ``analyze run LOGS``; a command's name always
+    wins.
+    """
 
     default = "run"
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the default command in front of arguments that name none."""
-        own = {name for param in self.get_params(ctx) for name in (*param.opts, *param.secondary_opts)}
+        own = {
+            name for param in self.get_params(ctx) for name in (*param.opts, *param.secondary_opts)
+        }
         first = next((arg for arg in args if arg not in own), None)
         if first is not None and first not in self.commands:
             self._refuse_misspelt(first, args)
@@ -55,11 +59,13 @@ class DefaultGroup(click.Group):
             )
 
 
-@click.group(cls=DefaultGroup, context_settings={"help_option_names": ["-h", "--help"]},
-             epilog=_EXIT_CODES)  # fmt: skip
+@click.group(
+    cls=DefaultGroup, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXIT_CODES
+)
 @click.version_option(None, "-V", "--version", package_name="aftershock", prog_name="analyze")
 def analyze() -> None:
-    """Find which errors in container logs became more frequent, since when, and what followed from what.
+    """Find which errors in container logs became more frequent, since when, and what followed from
+    what.
 
     \b
     Examples:
@@ -81,51 +87,99 @@ def _options(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Cal
 
 _LOGS = click.argument("logs", nargs=-1, required=True, metavar="LOGS...")
 _OUT = click.option(
-    "-o", "--out", default="analysis", show_default=True, metavar="DIR",
-    type=click.Path(path_type=Path), help="Folder for the report, result and tables.",
-)  # fmt: skip
+    "-o",
+    "--out",
+    default="analysis",
+    show_default=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder for the report, result and tables.",
+)
 _ZONE = click.option(
-    "--tz", "zone", metavar="ZONE",
+    "--tz",
+    "zone",
+    metavar="ZONE",
     help="Zone of times that carry none, such as Europe/Berlin.  [default: UTC, and said in the report]",
-)  # fmt: skip
+)
 _STRICT = click.option("--strict", is_flag=True, help="Fail when any source cannot be read.")
 _OUTPUT = _options(
-    click.option("--format", "formats", default="html,md,json", show_default=True, metavar="LIST",
-                 help="Which documents to write: html, md, json."),
-    click.option("--json", "as_json", is_flag=True, help="Print result.json on stdout and nothing else."),
+    click.option(
+        "--format",
+        "formats",
+        default="html,md,json",
+        show_default=True,
+        metavar="LIST",
+        help="Which documents to write: html, md, json.",
+    ),
+    click.option(
+        "--json", "as_json", is_flag=True, help="Print result.json on stdout and nothing else."
+    ),
     click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
-    click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto",
-                 show_default=True, help="Colour in the terminal summary."),
-)  # fmt: skip
+    click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        show_default=True,
+        help="Colour in the terminal summary.",
+    ),
+)
 
 
 @analyze.command(epilog=_EXIT_CODES)
 @_LOGS
 @_options(
-    click.option("--baseline", multiple=True, metavar="WHAT",
-                 help="What is normal: a file or folder (repeatable), a window A..B in LOGS, a duration "
-                      "such as 24h before the candidate window, or auto.  [default: auto]"),
+    click.option(
+        "--baseline",
+        multiple=True,
+        metavar="WHAT",
+        help="What is normal: a file or folder (repeatable), a window A..B in LOGS, a duration "
+        "such as 24h before the candidate window, or auto.  [default: auto]",
+    ),
     click.option("--since", metavar="TIME", help="Start of the candidate window."),
     click.option("--until", metavar="TIME", help="End of the candidate window."),
     _ZONE,
-    click.option("--now", metavar="TIME", help="Stamp of the report, for reproducible output.  [default: now]"),
-    click.option("--fail-on", type=click.Choice(["never", "new", "regression", "any"]),
-                 default="regression", show_default=True,
-                 help="What makes the exit status 1; any includes suspected findings."),
+    click.option(
+        "--now",
+        metavar="TIME",
+        help="Stamp of the report, for reproducible output.  [default: now]",
+    ),
+    click.option(
+        "--fail-on",
+        type=click.Choice(["never", "new", "regression", "any"]),
+        default="regression",
+        show_default=True,
+        help="What makes the exit status 1; any includes suspected findings.",
+    ),
     _OUT,
     _OUTPUT,
-    click.option("--events", type=click.Choice(["candidates", "all"]), default="candidates",
-                 show_default=True, help="Which events get a row in events/*.parquet."),
+    click.option(
+        "--events",
+        type=click.Choice(["candidates", "all"]),
+        default="candidates",
+        show_default=True,
+        help="Which events get a row in events/*.parquet.",
+    ),
     click.option("--title", metavar="TEXT", help="Title of the report."),
     click.option("--author", metavar="TEXT", help="Name under the report's title."),
     _STRICT,
-)  # fmt: skip
-def run(logs: tuple[str, ...], out: Path, now: str | None, events: str, strict: bool,
-        formats: str, as_json: bool, quiet: bool, color: str, **asked: Any) -> None:  # fmt: skip  # noqa: ANN401  # click passes options by name
+)
+def run(
+    logs: tuple[str, ...],
+    out: Path,
+    now: str | None,
+    events: str,
+    strict: bool,
+    formats: str,
+    as_json: bool,
+    quiet: bool,
+    color: str,
+    **asked: Any,
+) -> None:
     """Compare LOGS with their baseline and write an incident report.
 
-    LOGS are files, folders, globs, or - for standard input; .gz .zst .bz2 .xz and rotated files are read as
-    they are. Times: ISO 8601, @epoch, now, end, or a duration before the end of the data (90m, 24h).
+    LOGS are files, folders, globs, or - for standard input; .gz .zst .bz2 .xz and rotated files are
+    read as they are. Times: ISO 8601, @epoch, now, end, or a duration before the end of the data
+    (90m, 24h).
     """
     with _reported(quiet):
         from pipeline import orchestrate
@@ -148,10 +202,17 @@ def run(logs: tuple[str, ...], out: Path, now: str | None, events: str, strict: 
 @_OUT
 @_ZONE
 @_STRICT
-@click.option("--events", type=click.Choice(["candidates", "all"]), default="candidates",
-              show_default=True, help="Which events get a row in events/*.parquet.")  # fmt: skip
+@click.option(
+    "--events",
+    type=click.Choice(["candidates", "all"]),
+    default="candidates",
+    show_default=True,
+    help="Which events get a row in events/*.parquet.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-def ingest(logs: tuple[str, ...], out: Path, zone: str | None, strict: bool, events: str, quiet: bool) -> None:  # fmt: skip
+def ingest(
+    logs: tuple[str, ...], out: Path, zone: str | None, strict: bool, events: str, quiet: bool
+) -> None:
     """Only read LOGS into Parquet: events, counts, and the ledger of where every line went."""
     with _reported(quiet):
         from pipeline import orchestrate
@@ -168,9 +229,16 @@ def ingest(logs: tuple[str, ...], out: Path, zone: str | None, strict: bool, eve
 @analyze.command()
 @click.argument("result", type=click.Path(path_type=Path))
 @_OUTPUT
-@click.option("-o", "--out", metavar="DIR", type=click.Path(path_type=Path),
-              help="Folder for the documents.  [default: beside the result]")  # fmt: skip
-def report(result: Path, out: Path | None, formats: str, as_json: bool, quiet: bool, color: str) -> None:  # fmt: skip
+@click.option(
+    "-o",
+    "--out",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder for the documents.  [default: beside the result]",
+)
+def report(
+    result: Path, out: Path | None, formats: str, as_json: bool, quiet: bool, color: str
+) -> None:
     """Render the documents of a finished run again, from its folder or result.json."""
     with _reported(quiet):
         from pipeline import orchestrate
@@ -184,7 +252,9 @@ def report(result: Path, out: Path | None, formats: str, as_json: bool, quiet: b
 @click.option("--seed", default=20250810, show_default=True, help="Another seed, another noise.")
 @click.option("--logs-only", is_flag=True, help="Write the logs and do not analyse them.")
 @_OUTPUT
-def demo(out: Path, seed: int, logs_only: bool, formats: str, as_json: bool, quiet: bool, color: str) -> None:  # fmt: skip
+def demo(
+    out: Path, seed: int, logs_only: bool, formats: str, as_json: bool, quiet: bool, color: str
+) -> None:
     """Write the logs of a 21-container stack in trouble, and analyse them.
 
     DIR/logs holds the logs, DIR/truth.json what was planted in them, DIR/report the report.
@@ -202,7 +272,9 @@ def demo(out: Path, seed: int, logs_only: bool, formats: str, as_json: bool, qui
 
 
 def main() -> None:
-    """Run the command; what users can mend is told in three lines, what they cannot is a traceback."""
+    """Run the command; what users can mend is told in three lines, what they cannot is a
+    traceback.
+    """
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         analyze(prog_name="analyze", standalone_mode=False)
@@ -254,7 +326,9 @@ def _teller(quiet: bool) -> Callable[[str], None]:
     return lambda text: click.echo(f"\r\x1b[K{_visible(text)[:100]}", err=True, nl=False)
 
 
-def _print_result(found: "Result", out: Path, *, as_json: bool, quiet: bool, color: str, formats: str) -> None:  # fmt: skip
+def _print_result(
+    found: "Result", out: Path, *, as_json: bool, quiet: bool, color: str, formats: str
+) -> None:
     if sys.stderr.isatty() and not quiet:
         click.echo("\r\x1b[K", err=True, nl=False)
     if as_json:

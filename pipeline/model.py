@@ -90,8 +90,9 @@ class Onset:
 class Settings:
     """What a run was asked for, resolved once; what does not change the result is not here.
 
-    *baseline*: paths of logs of the normal period, or one window `A..B`, a duration `24h`, or `auto`.
-    *since* and *until* cut the candidate window. *zone* is that of times which carry none (None: UTC, and said).
+    *baseline*: paths of logs of the normal period, or one window `A..B`, a duration `24h`, or
+    `auto`. *since* and *until* cut the candidate window. *zone* is that of times which carry none
+    (None: UTC, and said).
     """
 
     baseline: tuple[str, ...] = ("auto",)
@@ -336,6 +337,7 @@ class Finding:
     samples: list[Sample]
     correlates: list[Correlate]
     knowledge: Knowledge | None
+    scope_name: str | None = None  # the logger that most of its events name
 
 
 @dataclass(frozen=True, slots=True)

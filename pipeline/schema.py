@@ -69,8 +69,8 @@ ROLLUP: dict[str, pl.DataType | type[pl.DataType]] = {
     "last_timestamp": TIMESTAMP,
 }
 
-# One row per (minute, service): what coverage and exposure are worked out from. The hourly rollup is
-# too coarse for windows of minutes, and a minute rollup with routes too fine to keep.
+# One row per (minute, service): what coverage and exposure are worked out from. The hourly rollup
+# is too coarse for windows of minutes, and a minute rollup with routes too fine to keep.
 MINUTES: dict[str, pl.DataType | type[pl.DataType]] = {
     "bucket_start": TIMESTAMP,
     "service_name": pl.String,

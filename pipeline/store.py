@@ -1,13 +1,14 @@
-"""Tables to Parquet and files to a folder, so that a run that fails leaves the previous result in place.
+"""Tables to Parquet and files to a folder, so that a run that fails leaves the previous result in
+place.
 
-Everything is first written into a staging folder inside the output folder and moved into place at the end, by
-renames. `sql` reads what lies here; names are ours, never taken from logs.
+Everything is first written into a staging folder inside the output folder and moved into place at
+the end, by renames. `sql` reads what lies here; names are ours, never taken from logs.
 """
 
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,13 +16,10 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from pipeline.errors import PipelineError, UsageError
-from pipeline.schema import EVENTS
 
 MARKER = ".aftershock"
 EVENTS_FOLDER = "events"
 TABLES = ("rollup", "minutes", "ledger")
-# Small parts cost footers, large ones memory; a part holds some tens of MiB of text at most.
-PART_EVENTS = 100_000
 
 _STAGING = ".staging-"
 
@@ -32,37 +30,15 @@ class Staging:
     def __init__(self, target: Path, folder: Path) -> None:
         self.target = target
         self.folder = folder
-        self._pending: list[pl.DataFrame] = []
-        self._pending_count = 0
-        self._parts = 0
+        self.event_parts: dict[str, list[Path]] = {}
 
-    def add_events(self, events: pl.DataFrame) -> None:
-        """Take events for the staged parts; rows are written when a part is full."""
-        if events.is_empty():
-            return
-        self._pending.append(events)
-        self._pending_count += events.height
-        if self._pending_count >= PART_EVENTS:
-            self.flush_events()
-
-    def flush_events(self) -> None:
-        """Write the events taken so far as one part, sorted by time."""
-        if not self._pending:
-            return
-        part = pl.concat(self._pending).sort(
-            "timestamp", "log_file_path", "line_number", "byte_offset", nulls_last=True
-        )
-        write_table(self.part_path(self._parts), part)
-        self._parts += 1
-        self._pending, self._pending_count = [], 0
-
-    def part_path(self, number: int) -> Path:
-        """Return where staged part *number* lies."""
-        return self.folder / EVENTS_FOLDER / f"part-{number:05d}.parquet"
-
-    def event_parts(self) -> list[Path]:
-        """Return the staged parts, in order."""
-        return [self.part_path(number) for number in range(self._parts)]
+    def write_events(self, origin: str, events: pl.DataFrame) -> None:
+        """Write one part of the events that came from *origin* ("baseline" or "candidate")."""
+        parts = self.event_parts.setdefault(origin, [])
+        path = self.folder / EVENTS_FOLDER / f"{origin}-{len(parts):05d}.parquet"
+        order = ("timestamp", "log_file_path", "line_number", "byte_offset")
+        write_table(path, events.sort(*order, nulls_last=True))
+        parts.append(path)
 
     def write_table(self, name: str, table: pl.DataFrame) -> Path:
         """Write the table *name* (one of `TABLES`)."""
@@ -73,17 +49,14 @@ class Staging:
     def write_text(self, name: str, text: str) -> Path:
         """Write a document of the result."""
         path = self.folder / name
-        with path.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        _write_text(path, text)
         return path
 
     def commit(self) -> None:
         """Move everything staged into the output folder, over what a previous run left there.
 
-        The documents that a reader opens are moved last, so that they never speak of tables that are not
-        there yet.
+        The documents that a reader opens are moved last, so that they never speak of tables that
+        are not there yet.
         """
         events = self.target / EVENTS_FOLDER
         old = self.folder / "old-events"
@@ -99,8 +72,8 @@ class Staging:
 def staged(target: Path) -> Iterator[Staging]:
     """Stage files for the folder *target*; whatever was not committed is removed at the end.
 
-    Raises `UsageError` when *target* is not a folder or holds other files than ours, `PipelineError` when it
-    cannot be written.
+    Raises `UsageError` when *target* is not a folder or holds other files than ours,
+    `PipelineError` when it cannot be written.
     """
     try:
         _claim(target)
@@ -133,12 +106,31 @@ def _claim(target: Path) -> None:
 
 
 def write_table(path: Path, table: pl.DataFrame) -> None:
-    """Write one Parquet file: zstd, page checksums (compression alone does not reveal a damaged byte)."""
+    """Write one Parquet file: zstd, page checksums (compression alone does not reveal a damaged
+    byte).
+    """
     pq.write_table(
         table.to_arrow(), path, compression="zstd", compression_level=1, write_page_checksum=True
     )
 
 
-def read_events(paths: list[Path]) -> pl.DataFrame:
-    """Read staged events back, one frame, in the order of the parts."""
-    return pl.concat([pl.read_parquet(path) for path in paths]) if paths else pl.DataFrame(schema=EVENTS)
+def write_documents(folder: Path, documents: Mapping[str, str]) -> None:
+    """Write documents by name into *folder*, each in place of an older one at once."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in documents.items():
+            temporary = folder / f".{name}.{uuid.uuid4().hex[:8]}"
+            _write_text(temporary, text)
+            temporary.replace(folder / name)
+    except OSError as error:
+        raise PipelineError(
+            f"cannot write to {folder}: {error.strerror}",
+            hint="name a folder that can be written with -o",
+        ) from error
+
+
+def _write_text(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

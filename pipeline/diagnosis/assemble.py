@@ -1,0 +1,269 @@
+"""All that was counted, tested and explained, put together as the typed result."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from pipeline.diagnosis import chain as chains
+from pipeline.diagnosis import findings as building
+from pipeline.diagnosis import statements
+from pipeline.diagnosis.coverage import EVERYTHING
+from pipeline.diagnosis.coverage import Coverage as ServiceCoverage
+from pipeline.diagnosis.endpoints import Interval, build_endpoints
+from pipeline.diagnosis.windows import Choice
+from pipeline.model import (
+    SCHEMA_VERSION,
+    Coverage,
+    DataWarning,
+    Finding,
+    Knowledge,
+    Onset,
+    QueryFacts,
+    Result,
+    Run,
+    SourceFacts,
+    Totals,
+    WindowFacts,
+    WindowName,
+    Windows,
+)
+from pipeline.schema import LEDGER
+
+# Below this share of understood lines, or of covered time, the numbers say too little.
+_LOW_PARSE_COVERAGE, _LOW_TIME_COVERAGE = 0.95, 0.5
+_SHORT_BASELINE_HOURS = 24.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """What the detection stage found: verdicts and series of classes, and of all errors
+    together.
+    """
+
+    minutes: pl.DataFrame
+    verdicts: pl.DataFrame
+    hourly: pl.DataFrame
+    total_verdict: pl.DataFrame
+    total_hourly: pl.DataFrame
+    onsets: Mapping[str, Onset]
+
+
+def assemble(
+    marts: Mapping[str, pl.DataFrame],
+    tested: Tested,
+    choice: Choice,
+    coverage: ServiceCoverage,
+    ledger: pl.DataFrame,
+    knowledge: Mapping[str, Knowledge],
+    interval: Interval,
+    run: Run,
+    queries: list[QueryFacts],
+) -> Result:
+    """Return the result of a run; *marts* by the names of `queries/marts`."""
+    windows = _windows(marts["window_totals"], choice, coverage)
+    found = building.build_findings(
+        building.Tables(
+            totals=marts["finding_totals"],
+            services=marts["finding_services"],
+            samples=marts["finding_samples"],
+            locations=marts["finding_locations"],
+            intervals=marts["finding_intervals"],
+            verdicts=tested.verdicts,
+            hourly=tested.hourly,
+            minutes=tested.minutes,
+        ),
+        tested.onsets,
+        knowledge,
+        choice.candidate.end,
+        windows.candidate.covered_seconds,
+    )
+    totals = _totals(windows, tested.total_verdict, interval)
+    rises = {
+        one.finding_id: one.title for one in found if one.is_regression and one.kind == "error"
+    }
+    endpoints = build_endpoints(
+        marts["endpoint_totals"], marts["correlated_endpoints"], rises, interval
+    )
+    gaps = [gap for name, own in sorted(coverage.gaps.items()) if name for gap in own]
+    verdict = statements.verdict_of(found, bool(choice.baseline), _is_covered(windows, choice))
+    criteria = statements.criteria_of(found, endpoints, totals, windows.candidate)
+    return Result(
+        schema_version=SCHEMA_VERSION,
+        verdict=verdict,
+        headline=statements.headline_of(
+            verdict, found, totals, windows.baseline, windows.candidate
+        ),
+        run=run,
+        windows=windows,
+        totals=totals,
+        coverage=Coverage(
+            parse_coverage=_parse_coverage(ledger),
+            unclassified_share=_unclassified_share(found),
+            sources=_sources(ledger),
+            gaps=gaps,
+            warnings=_warnings(marts, choice, ledger, windows),
+        ),
+        findings=found,
+        chain=chains.build_chain(
+            found,
+            chains.Tables(
+                pairs=marts["correlated_pairs"],
+                endpoints=marts["correlated_endpoints"],
+                causes=marts["stated_causes"],
+            ),
+        ),
+        changes=[],
+        endpoints=endpoints,
+        health=statements.health_of(found, endpoints, _services(marts["service_minutes"]), gaps),
+        evidence=statements.evidence_of(found, endpoints, windows.baseline, windows.candidate),
+        remediation=statements.remediation_of(found, criteria),
+        criteria=criteria,
+        escalation=statements.escalation_of(verdict, found, endpoints),
+        recovery_estimate=None,
+        unchanged=building.unchanged(found),
+        queries=queries,
+        hourly=building.hourly_points(tested.total_hourly),
+    )
+
+
+def _windows(totals: pl.DataFrame, choice: Choice, coverage: ServiceCoverage) -> Windows:
+    rows = {row["window_name"]: row for row in totals.iter_rows(named=True)}
+    first = choice.baseline[0].start if choice.baseline else None
+    last = choice.baseline[-1].end if choice.baseline else None
+
+    def facts(name: WindowName, start: Any, end: Any, text: str) -> WindowFacts:  # noqa: ANN401  # datetime or None
+        row = rows.get(name, {})
+        stretches = choice.baseline if name == "baseline" else (choice.candidate,)
+        covered = sum(
+            coverage.covered_seconds({EVERYTHING: 1.0}, name, one.start, one.end)
+            for one in stretches
+        )
+        return WindowFacts(
+            start=start,
+            end=end,
+            covered_seconds=covered,
+            event_count=int(row.get("event_count") or 0),
+            error_count=int(row.get("error_count") or 0),
+            warning_count=int(row.get("warning_count") or 0),
+            request_count=int(row.get("request_count") or 0),
+            failed_request_count=int(row.get("failed_request_count") or 0),
+            description=text,
+        )  # fmt: skip
+
+    return Windows(
+        baseline=facts("baseline", first, last, choice.description),
+        candidate=facts(
+            "candidate", choice.candidate.start, choice.candidate.end, "the time under question"
+        ),
+    )
+
+
+def _is_covered(windows: Windows, choice: Choice) -> bool:
+    whole = sum(window.seconds for window in choice.baseline)
+    return (
+        windows.baseline.covered_seconds >= 30
+        and windows.candidate.covered_seconds >= _LOW_TIME_COVERAGE * choice.candidate.seconds
+        and windows.baseline.covered_seconds >= min(_LOW_TIME_COVERAGE * whole, 6 * 3600)
+    )
+
+
+def _totals(windows: Windows, verdict: pl.DataFrame, interval: Interval) -> Totals:
+    before, after = windows.baseline, windows.candidate
+    hours = before.covered_seconds / 3600, after.covered_seconds / 3600
+    ratio = lower = upper = None
+    if hours[0] and hours[1]:
+        # The test's own interval knows the scatter of hours; counts alone would be too sure.
+        if verdict.height and verdict["rate_ratio"][0] is not None:
+            row = verdict.row(0, named=True)
+            ratio = (after.error_count / hours[1]) / (before.error_count / hours[0])
+            center = row["rate_ratio"]
+            lower = row["rate_ratio_lower"] * ratio / center if center else None
+            upper = row["rate_ratio_upper"] * ratio / center if center else None
+        else:
+            ratio, lower, upper = interval(
+                before.error_count, hours[0], after.error_count, hours[1]
+            )
+    return Totals(
+        baseline_rate=before.error_count / hours[0] if hours[0] else None,
+        candidate_rate=after.error_count / hours[1] if hours[1] else None,
+        rate_ratio=ratio,
+        rate_ratio_lower=lower,
+        rate_ratio_upper=upper,
+        rate_unit="errors/hour",
+        baseline_rate_per_1000_requests=_per_thousand(before),
+        candidate_rate_per_1000_requests=_per_thousand(after),
+    )
+
+
+def _per_thousand(window: WindowFacts) -> float | None:
+    return 1000 * window.error_count / window.request_count if window.request_count else None
+
+
+def _parse_coverage(ledger: pl.DataFrame) -> float | None:
+    events = int(ledger["event_count"].sum())
+    return 1 - int(ledger["unparsed_event_count"].sum()) / events if events else None
+
+
+def _unclassified_share(found: Sequence[Finding]) -> float | None:
+    errors = [one for one in found if one.kind == "error"]
+    total = sum(one.candidate_count + one.baseline_count for one in errors)
+    unnamed = sum(one.candidate_count + one.baseline_count for one in errors if not one.error_class)
+    return unnamed / total if total else None
+
+
+def _sources(ledger: pl.DataFrame) -> list[SourceFacts]:
+    rows = ledger.select(*LEDGER).sort("log_file_path").iter_rows(named=True)
+    return [SourceFacts(**row) for row in rows]
+
+
+def _services(minutes: pl.DataFrame) -> dict[str, tuple[int, int]]:
+    counted = (
+        minutes.filter(pl.col("window_name") == "candidate")
+        .group_by("service_name")
+        .agg(pl.col("event_count").sum(), pl.col("error_count").sum())
+    )
+    return {name: (events, errors) for name, events, errors in counted.iter_rows()}
+
+
+def _warnings(
+    marts: Mapping[str, pl.DataFrame], choice: Choice, ledger: pl.DataFrame, windows: Windows
+) -> list[DataWarning]:
+    warnings = list(choice.warnings)
+    quality = marts["data_quality"]
+    copies = int(quality["copy_count"].sum())
+    if copies:
+        text = (
+            f"{copies:,} kept lines stand in two files with the same service, time and text; "
+            "they are counted once"
+        )
+        warnings.append(DataWarning("duplicate_lines", text))
+    far = int(quality["far_from_envelope_count"].sum())
+    if far:
+        text = f"{far:,} kept lines carry a time more than 24 h from that of their envelope"
+        warnings.append(DataWarning("wrong_clock", text))
+    assumed = ledger.filter(pl.col("time_zone_assumption").is_not_null()).height
+    if assumed:
+        text = f"the times of {assumed:,} of {ledger.height:,} files carry no zone: see the sources"
+        warnings.append(DataWarning("time_assumed", text))
+    hours = windows.baseline.covered_seconds / 3600
+    if choice.baseline and hours < _SHORT_BASELINE_HOURS:
+        text = (
+            f"the baseline covers {hours:.1f} h, less than a day: what only happens at other hours "
+            "may look new"
+        )
+        warnings.append(DataWarning("short_baseline", text))
+    failed = ledger.filter(pl.col("error").is_not_null())
+    for path, reason in (
+        failed.select("log_file_path", "error").sort("log_file_path").head(5).rows()
+    ):
+        warnings.append(DataWarning("unreadable_source", f"{path}: {reason}"))
+    if failed.height > 5:
+        text = f"{failed.height - 5:,} more files were not read: see the sources"
+        warnings.append(DataWarning("unreadable_source", text))
+    parsed = _parse_coverage(ledger)
+    if parsed is not None and parsed < _LOW_PARSE_COVERAGE:
+        text = f"{parsed:.1%} of the events were understood; of the others only the text is known"
+        warnings.append(DataWarning("low_coverage", text))
+    return warnings

@@ -1,0 +1,176 @@
+"""When was each service really logging: silence is not the absence of errors.
+
+A service is silent where its absence is improbable at its own pace. The pace is the share of
+minutes in which it logs, in the hours in which it logs at all, so that an outage does not hide
+itself; *m* empty minutes in a row are silence when the chance of them, (1 - share)^m, is below one
+in a million, and when the run is also twice as long as nearly all of the service's own pauses: a
+job that runs once a day is not silent between its runs.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import polars as pl
+
+from pipeline.diagnosis.windows import Choice
+from pipeline.model import Gap, Window, WindowName
+
+_IMPROBABLE = math.log(1e-6)
+_USUAL_PAUSE_QUANTILE, _PAUSE_FACTOR = 0.95, 2.0
+_SHORTEST_GAP_SECONDS = 120.0
+EVERYTHING = ""  # the name under which the gaps of all services together are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Gaps by service and window, and who logged in which window at all."""
+
+    gaps: Mapping[str, tuple[Gap, ...]]
+    present: Mapping[WindowName, frozenset[str]]
+
+    def covered_seconds(
+        self, services: Mapping[str, float], window: WindowName, start: datetime, end: datetime
+    ) -> float:
+        """Return for how long of [start, end) the services were logging, weighted by *services*.
+
+        A service that never logs in the baseline does not make that time uncovered: its first error
+        is new. One that never logs in the candidate window leaves nothing to judge.
+        """
+        whole = (end - start).total_seconds()
+        total = sum(services.values())
+        covered = 0.0
+        for name, weight in services.items():
+            if window == "baseline" and name not in self.present["baseline"]:
+                share = whole
+            else:
+                share = whole - self._missing(name, window, start, end)
+            covered += weight / total * share
+        return covered
+
+    def _missing(self, name: str, window: WindowName, start: datetime, end: datetime) -> float:
+        seconds = 0.0
+        for gap in self.gaps.get(name, ()):
+            if gap.window == window:
+                both = min(end, gap.end) - max(start, gap.start)
+                seconds += max(both.total_seconds(), 0.0)
+        return seconds
+
+
+def find_coverage(service_minutes: pl.DataFrame, choice: Choice) -> Coverage:
+    """Work out where each service was silent.
+
+    *service_minutes*: service_name, window_name, bucket_start (minute), first_timestamp,
+    last_timestamp, event_count; only minutes with events.
+    """
+    windows: list[tuple[WindowName, Window]] = [
+        *(("baseline", window) for window in choice.baseline),
+        ("candidate", choice.candidate),
+    ]
+    gaps: dict[str, tuple[Gap, ...]] = {}
+    present: dict[WindowName, set[str]] = {"baseline": set(), "candidate": set()}
+    everything = service_minutes.with_columns(service_name=pl.lit(EVERYTHING))
+    whole = pl.concat([service_minutes, everything])
+    for (name,), rows in whole.group_by("service_name", maintain_order=True):
+        by_window = _spans(rows, present, str(name))
+        longest = _longest_pause(rows)
+        found: list[Gap] = []
+        for window_name, window in windows:
+            spans = [s for s in by_window[window_name] if window.start <= s[0] < window.end]
+            found += _gaps_in(str(name), window_name, window, spans, longest)
+        gaps[str(name)] = tuple(found)
+    return Coverage(gaps, {window: frozenset(names) for window, names in present.items()})
+
+
+_Span = tuple[datetime, datetime]
+
+
+def _spans(
+    rows: pl.DataFrame, present: dict[WindowName, set[str]], name: str
+) -> dict[WindowName, list[_Span]]:
+    by_window: dict[WindowName, list[_Span]] = {"baseline": [], "candidate": []}
+    ordered = rows.sort("first_timestamp")
+    for window, first, last in ordered.select(
+        "window_name", "first_timestamp", "last_timestamp"
+    ).iter_rows():
+        by_window[window].append((first, last))
+        present[window].add(name)
+    return by_window
+
+
+def _longest_pause(rows: pl.DataFrame) -> float:
+    """Return the seconds without an event that this service may let pass without being silent."""
+    minutes = rows["bucket_start"].dt.truncate("1m").unique().sort()
+    hours = minutes.dt.truncate("1h").n_unique()
+    share = min(len(minutes) / (hours * 60), 0.999)
+    by_pace = _IMPROBABLE / math.log1p(-share) * 60
+    pauses = minutes.diff().drop_nulls().dt.total_seconds()
+    pauses = pauses.filter(pauses > 60)
+    usual = pauses.quantile(_USUAL_PAUSE_QUANTILE) if len(pauses) >= 3 else None
+    return max(by_pace, _PAUSE_FACTOR * (usual or 0.0), _SHORTEST_GAP_SECONDS)
+
+
+def _gaps_in(
+    name: str, window_name: WindowName, window: Window, spans: Sequence[_Span], longest: float
+) -> list[Gap]:
+    if not spans:
+        # Too short a window to expect anything of so quiet a service says nothing.
+        if window.seconds < longest:
+            return []
+        return [Gap(name, window_name, window.start, window.end, "absent")]
+    found = []
+    previous = window.start
+    for first, last in [*spans, (window.end, window.end)]:
+        if (first - previous).total_seconds() > longest:
+            found.append(Gap(name, window_name, previous, first, "silent"))
+        previous = max(previous, last)
+    return found
+
+
+def bucket_seconds(choice: Choice) -> int:
+    """Return the bucket's length: an hour, or less where the candidate window is 6 h or shorter.
+
+    Fine buckets only while they stay few: their number times that of the classes is the test's
+    work.
+    """
+    if choice.candidate.seconds > 6 * 3600:
+        return 3600
+    whole = choice.candidate.seconds + sum(window.seconds for window in choice.baseline)
+    for seconds in (60, 600):
+        if whole / seconds <= 1500:
+            return seconds
+    return 3600
+
+
+def buckets(window: Window, seconds: int) -> list[_Span]:
+    """Cut *window* at full multiples of *seconds* (UTC); first and last bucket may be shorter."""
+    step = timedelta(seconds=seconds)
+    epoch = window.start.timestamp()
+    edge = window.start + timedelta(seconds=seconds - epoch % seconds)
+    edges = [window.start]
+    while edge < window.end:
+        edges.append(edge)
+        edge += step
+    edges.append(window.end)
+    return list(pairwise(edges))
+
+
+def all_buckets(choice: Choice, seconds: int) -> list[tuple[WindowName, datetime, datetime]]:
+    """Return (window, start, end) of every bucket, in time order within each window."""
+    named: Iterable[tuple[WindowName, Window]] = [
+        *(("baseline", window) for window in choice.baseline),
+        ("candidate", choice.candidate),
+    ]
+    return [(name, start, end) for name, window in named for start, end in buckets(window, seconds)]
+
+
+def minute_coverage(
+    choice: Choice, coverage: Coverage, services: Mapping[str, float]
+) -> list[tuple[datetime, float]]:
+    """Return (start, covered seconds) of every minute of the candidate window."""
+    return [
+        (start, coverage.covered_seconds(services, "candidate", start, end))
+        for start, end in buckets(choice.candidate, 60)
+    ]

@@ -1,0 +1,593 @@
+"""The order of the stages: read, mine, classify, count, test, explain, render.
+
+Only here do the stages meet; each of them knows nothing of the others. This is also the only module
+that asks for the clock, and hands it on.
+"""
+
+import hashlib
+import json
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+import polars as pl
+
+from pipeline import store
+from pipeline.detection import (
+    cap_storms,
+    detect,
+    expected_band,
+    find_onset,
+    rate_ratio_interval,
+    refine_onset,
+)
+from pipeline.diagnosis.assemble import Tested, assemble
+from pipeline.diagnosis.coverage import EVERYTHING, Coverage, find_coverage, minute_coverage
+from pipeline.diagnosis.series import (
+    Grid,
+    finding_series,
+    make_grid,
+    onset_minutes,
+    service_coverage,
+    service_traffic,
+    shares_of,
+    shift_baseline,
+    total_series,
+    uncapped,
+    with_bucket_lengths,
+    without_band,
+)
+from pipeline.diagnosis.times import parse_absolute
+from pipeline.diagnosis.windows import Choice, choose_windows, is_window_text
+from pipeline.errors import SourceError, UndecidableError, UsageError
+from pipeline.ingest import (
+    Batch,
+    Options,
+    Stream,
+    check_conservation,
+    find_streams,
+    ledger_frame,
+    load_formats,
+    merge_minutes,
+    merge_rollup,
+    read_stream,
+)
+from pipeline.mining import fingerprint, mine
+from pipeline.model import (
+    ExitCode,
+    Onset,
+    QueryFacts,
+    Result,
+    Run,
+    Settings,
+    State,
+    Verdict,
+    Window,
+)
+from pipeline.rules import load_rules, rule_table
+from pipeline.rules.knowledge import load_knowledge
+from pipeline.schema import EVENTS
+from pipeline.sql import Session, load_queries
+from pipeline.sql import title as query_title
+
+Tell = Callable[[str], None]
+
+# Small parts cost footers, large ones memory: a part holds some tens of MiB of text at most.
+PART_EVENTS = 50_000
+# Counts are merged when this many rows wait: merging after every block would be quadratic.
+_MERGE_ROWS = 400_000
+RULE_TEXT_CHARACTERS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What reading one input gave: counts of all events, and where every line went."""
+
+    rollup: pl.DataFrame
+    minutes: pl.DataFrame
+    ledger: pl.DataFrame
+    extents: tuple[Window, ...]
+
+
+def read(
+    groups: Sequence[Sequence[Stream]],
+    origin: str,
+    settings: Settings,
+    staging: store.Staging,
+    tell: Tell,
+) -> Tables:
+    """Read streams into staged events and counts; *groups* are the streams of each path given.
+
+    Raises `SourceError` when nothing can be read, `ConservationError` when a line is missing.
+    """
+    options = Options(
+        formats=load_formats(), zone=settings.zone, keep_all=settings.keeps_all_events
+    )
+    rows: list[dict[str, object]] = []
+    extents = []
+    rollup, minutes = _Sum(merge_rollup), _Sum(merge_minutes)
+    writer = _PartWriter(staging, origin)
+    for streams in groups:
+        first_row = len(rows)
+        for stream in streams:
+            tell(f"reading {stream.name}")
+            for batch in read_stream(stream, options, rows):
+                writer.add(batch)
+                rollup.add(batch.rollup)
+                minutes.add(batch.minutes)
+        extents += _extent(rows[first_row:])
+    writer.flush()
+    ledger = ledger_frame(rows)
+    check_conservation(ledger)
+    _refuse_unreadable(ledger, settings)
+    return Tables(rollup.total(), minutes.total(), ledger, tuple(extents))
+
+
+def _extent(rows: Iterable[dict[str, object]]) -> list[Window]:
+    firsts = [row["first_timestamp"] for row in rows if row["first_timestamp"] is not None]
+    lasts = [row["last_timestamp"] for row in rows if row["last_timestamp"] is not None]
+    if not firsts:
+        return []
+    end = max(lasts) + timedelta(microseconds=1)  # type: ignore[type-var, operator]
+    return [Window(min(firsts), end)]  # type: ignore[type-var, arg-type]
+
+
+def _refuse_unreadable(ledger: pl.DataFrame, settings: Settings) -> None:
+    if ledger.is_empty():
+        raise SourceError(
+            "there is no log in what was named", hint="name files, or folders of files"
+        )
+    failed = ledger.filter(pl.col("error").is_not_null())
+    if failed.height == ledger.height or (settings.is_strict and failed.height):
+        path, reason = failed.select("log_file_path", "error").row(0)
+        more = f" (and {failed.height - 1} more)" if failed.height > 1 else ""
+        what = (
+            "no source could be read"
+            if failed.height == ledger.height
+            else "a source cannot be read"
+        )
+        raise SourceError(
+            f"{what}: {path}: {reason}{more}",
+            hint="name logs as text, gzip, zstd, bzip2 or xz; without --strict, files that cannot be "
+            "read are reported and the others are read",
+        )
+
+
+class _Sum:
+    """A table of counts that grows by addition."""
+
+    def __init__(self, merge: Callable[[list[pl.DataFrame]], pl.DataFrame]) -> None:
+        self._merge = merge
+        self._parts: list[pl.DataFrame] = []
+        self._rows = 0
+
+    def add(self, part: pl.DataFrame) -> None:
+        self._parts.append(part)
+        self._rows += part.height
+        if self._rows > _MERGE_ROWS:
+            self._parts = [self.total()]
+            # A merged table that is large by itself must not be merged again with every block.
+            self._rows = 0
+
+    def total(self) -> pl.DataFrame:
+        merged = self._merge(self._parts)
+        return merged.sort(*merged.columns, nulls_last=True)
+
+
+class _PartWriter:
+    """Collects kept events and writes them, mined and classified, in parts."""
+
+    def __init__(self, staging: store.Staging, origin: str) -> None:
+        self._staging = staging
+        self._origin = origin
+        self._waiting: list[pl.DataFrame] = []
+        self._count = 0
+        self._patterns = rule_table(load_rules())
+
+    def add(self, batch: Batch) -> None:
+        if batch.events.is_empty():
+            return
+        self._waiting.append(batch.events)
+        self._count += batch.events.height
+        if self._count >= PART_EVENTS:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._waiting or self._origin not in self._staging.event_parts:
+            events = pl.concat(self._waiting) if self._waiting else pl.DataFrame(schema=EVENTS)
+            self._staging.write_events(self._origin, name_errors(events, self._patterns))
+        self._waiting, self._count = [], 0
+
+
+def name_errors(events: pl.DataFrame, patterns: pl.DataFrame) -> pl.DataFrame:
+    """Fill template, fingerprint and error class of *events* (columns `EVENTS`); access lines have
+    none.
+
+    Rules look at distinct texts only: exception type and message, and the head of the body.
+    """
+    if events.is_empty():
+        return events
+    is_access = pl.col("http_response_status_code").is_not_null()
+    bodies = events.select(pl.when(~is_access).then("body"))["body"]
+    mined = mine(bodies)
+    named = events.with_columns(template_id=mined["template_id"], template=mined["template"])
+    named = named.with_columns(fingerprint=fingerprint(named))
+    exception = pl.concat_str(
+        "exception_type", pl.col("exception_message").fill_null(""), separator=": "
+    )
+    head = pl.col("body").str.head(RULE_TEXT_CHARACTERS)
+    text = named.select(
+        text=pl.when(~is_access & (pl.col("severity_number") >= 13)).then(
+            pl.concat_str(exception, head, separator="\n", ignore_nulls=True)
+        )
+    )["text"]
+    classes = pl.coalesce(_classes(text, patterns), _failed_class())
+    return named.with_columns(error_class=classes)
+
+
+def _failed_class() -> pl.Expr:
+    status = pl.col("http_response_status_code")
+    return pl.when(status >= 500).then(pl.concat_str(pl.lit("http_"), status.cast(pl.String)))
+
+
+def _classes(text: pl.Series, patterns: pl.DataFrame) -> pl.Series:
+    keys = text.drop_nulls().unique().sort().to_frame("text").with_row_index("key_id")
+    if keys.is_empty():
+        return pl.Series([None], dtype=pl.String).new_from_index(0, len(text))
+    with Session() as session:
+        session.register("keys", keys)
+        session.register("patterns", patterns)
+        found = session.frame("classified_keys")
+    named = keys.join(found, on="key_id")
+    return text.replace_strict(
+        named["text"], named["error_class"], default=None, return_dtype=pl.String
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Where every line went: a row a source, columns `schema.LEDGER`."""
+
+    sources: pl.DataFrame
+
+    @property
+    def line_count(self) -> int:
+        """Lines of all sources."""
+        return int(self.sources["line_count"].sum())
+
+    @property
+    def event_count(self) -> int:
+        """Events of all sources, kept or only counted."""
+        return int(self.sources["event_count"].sum())
+
+    @property
+    def unparsed_event_count(self) -> int:
+        """Events that no format took."""
+        return int(self.sources["unparsed_event_count"].sum())
+
+
+def ingest(logs: Sequence[str], out: Path, settings: Settings, *, tell: Tell = print) -> Ledger:
+    """Read *logs* into *out*: events, counts and ledger, and nothing else."""
+    with store.staged(out) as staging:
+        tables = read([find_streams(logs, skip=[out])], "candidate", settings, staging, tell)
+        _write_tables(staging, {"candidate": tables})
+        staging.commit()
+    return Ledger(tables.ledger)
+
+
+def _write_tables(staging: store.Staging, read_: dict[str, Tables]) -> dict[str, pl.DataFrame]:
+    """Write the counts of both inputs as one table each, with the column `origin`."""
+    merged = {}
+    for name in store.TABLES:
+        parts = [
+            getattr(tables, name).with_columns(origin=pl.lit(origin))
+            for origin, tables in read_.items()
+        ]
+        merged[name] = pl.concat(parts)
+        staging.write_table(name, merged[name])
+    return merged
+
+
+def analyze(
+    logs: Sequence[str],
+    settings: Settings,
+    *,
+    out: Path,
+    documents: Sequence[str] = ("html", "md", "json"),
+    now: str | None = None,
+    tell: Tell = lambda _: None,
+) -> Result:
+    """Compare *logs* with their baseline; write tables and *documents* to *out*; return the result.
+
+    Raises a `PipelineError` whose exit code says what kind of failure it was; what an earlier run
+    left in *out* then stays as it was.
+    """
+    moment = _moment(now, settings)
+    names = [] if all(map(_is_time, settings.baseline)) else list(settings.baseline)
+    if names and any(map(_is_time, names)):
+        raise UsageError(
+            "--baseline names both paths and times",
+            hint="name paths only, or one window or duration",
+        )
+    candidate_streams = find_streams(logs, skip=[out])
+    baseline_streams = [find_streams([name], skip=[out]) for name in names]
+    with store.staged(out) as staging:
+        inputs = {}
+        if names:
+            inputs["baseline"] = read(baseline_streams, "baseline", settings, staging, tell)
+        inputs["candidate"] = read([candidate_streams], "candidate", settings, staging, tell)
+        tables = _write_tables(staging, inputs)
+        choice = _choose(settings, moment, inputs)
+        tell("comparing")
+        result = _examine(staging, tables, choice, settings, _Stamp(moment, logs, names))
+        tell("writing the report")
+        for name, text in _documents(result, documents).items():
+            staging.write_text(name, text)
+        staging.commit()
+    return result
+
+
+def _is_time(text: str) -> bool:
+    return is_window_text(text) and not Path(text).exists()
+
+
+def _moment(now: str | None, settings: Settings) -> datetime:
+    if now is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    moment = parse_absolute(now, settings.zone)
+    if moment is None:
+        raise UsageError(f"--now must name a moment by itself, not {now!r}")
+    return moment
+
+
+def _choose(settings: Settings, now: datetime, inputs: Mapping[str, Tables]) -> Choice:
+    candidate = inputs["candidate"]
+    if not candidate.extents:
+        lines = int(candidate.ledger["line_count"].sum())
+        raise UndecidableError(
+            f"none of {lines:,} lines in {candidate.ledger.height:,} files has a time"
+            if lines
+            else f"the {candidate.ledger.height:,} files named hold no line",
+            hint="rates need times: collect with docker logs -t or kubectl logs --timestamps",
+        )
+    baseline = inputs.get("baseline")
+    if baseline is not None and not baseline.extents:
+        raise UndecidableError(
+            "the baseline holds no event with a time", hint="name other logs with --baseline"
+        )
+    return choose_windows(settings, now, candidate.extents[0], baseline.extents if baseline else ())
+
+
+@dataclass(frozen=True, slots=True)
+class _Stamp:
+    now: datetime
+    logs: Sequence[str]
+    baseline: Sequence[str]
+
+
+def _examine(
+    staging: store.Staging,
+    tables: Mapping[str, pl.DataFrame],
+    choice: Choice,
+    settings: Settings,
+    stamp: _Stamp,
+) -> Result:
+    """Count, test and explain what was read."""
+    with Session() as session:
+        session.read_events(staging.event_parts)
+        session.register("rollup", tables["rollup"])
+        session.register("minutes", tables["minutes"])
+        session.register("windows", choice.table())
+        marts = {name: session.frame(name) for name in MARTS}
+    coverage = find_coverage(marts["service_minutes"], choice)
+    tested = _test(marts, choice, coverage)
+    return assemble(
+        marts,
+        tested,
+        choice,
+        coverage,
+        tables["ledger"],
+        load_knowledge(),
+        rate_ratio_interval,
+        _run(settings, stamp),
+        _queries(choice),
+    )
+
+
+MARTS = (
+    "class_totals",
+    "correlated_endpoints",
+    "correlated_pairs",
+    "data_quality",
+    "endpoint_totals",
+    "finding_intervals",
+    "finding_locations",
+    "finding_minutes",
+    "finding_samples",
+    "finding_services",
+    "finding_totals",
+    "service_minutes",
+    "stated_causes",
+    "window_totals",
+)
+
+
+def _test(marts: Mapping[str, pl.DataFrame], choice: Choice, coverage: Coverage) -> Tested:
+    """Run the rate test on every class and on all errors together, and date the regressions."""
+    grid = make_grid(choice)
+    services = sorted(marts["service_minutes"]["service_name"].unique().to_list())
+    covered = service_coverage([EVERYTHING, *services], grid, coverage)
+    traffic = service_traffic(marts["service_minutes"], grid)
+    minutes = shift_baseline(
+        marts["finding_minutes"].rename({"finding_id": "series_id"}), choice.shift
+    )
+    baseline = [Window(w.start - choice.shift, w.end - choice.shift) for w in choice.baseline]
+    # A storm is a matter of minutes: where these are the buckets, it is what is looked for.
+    is_capped = baseline and grid.bucket_seconds > 60
+    capped = cap_storms(minutes, baseline) if is_capped else uncapped(minutes)
+    capped = shift_baseline(capped, -choice.shift)
+    shares = shares_of(marts["finding_services"])
+    series = finding_series(capped, shares, grid, covered, traffic)
+    total = total_series(marts["service_minutes"], grid, covered, traffic)
+    verdicts, hourly = _compare(series, grid, choice, baseline)
+    total_verdict, total_hourly = _compare(total, grid, choice, baseline)
+    onsets = _onsets(verdicts, series, capped, marts["finding_services"], choice, coverage)
+    return Tested(capped, verdicts, hourly, total_verdict, total_hourly, onsets)
+
+
+def _compare(
+    series: pl.DataFrame, grid: Grid, choice: Choice, baseline: Sequence[Window]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return verdicts and the series with its expected band; without a baseline, neither."""
+    placed = with_bucket_lengths(series, grid)
+    if not baseline or series.is_empty():
+        return pl.DataFrame(schema={"series_id": pl.String}), without_band(placed)
+    shifted = shift_baseline(placed, choice.shift)
+    verdicts = detect(shifted, baseline, choice.candidate)
+    band = expected_band(shifted, baseline, choice.candidate, verdicts)
+    joined = shifted.join(band, on=["series_id", "bucket_start"], how="left", maintain_order="left")
+    return verdicts, shift_baseline(joined, -choice.shift)
+
+
+def _onsets(
+    verdicts: pl.DataFrame,
+    series: pl.DataFrame,
+    minutes: pl.DataFrame,
+    services: pl.DataFrame,
+    choice: Choice,
+    coverage: Coverage,
+) -> dict[str, Onset]:
+    """Date every class that rose, confirmed or suspected."""
+    if verdicts.is_empty():
+        return {}
+    onsets = {}
+    baseline = [Window(w.start - choice.shift, w.end - choice.shift) for w in choice.baseline]
+    for name, before in (
+        verdicts.filter(pl.col("confidence") != "none")
+        .select("series_id", "baseline_count")
+        .iter_rows()
+    ):
+        weights = dict(
+            shares_of(services.filter(pl.col("finding_id") == name))
+            .select("service_name", "weight")
+            .iter_rows()
+        )
+        covered = minute_coverage(choice, coverage, weights)
+        own = shift_baseline(series.filter(pl.col("series_id") == name), choice.shift)
+        rows = minutes.filter(
+            (pl.col("series_id") == name) & (pl.col("window_name") == "candidate")
+        )
+        onset = find_onset(onset_minutes(own, rows, covered), baseline, choice.candidate)
+        if onset is not None:
+            onsets[name] = refine_onset(onset, rows["first_timestamp"], is_new=before == 0)
+    return onsets
+
+
+def _run(settings: Settings, stamp: _Stamp) -> Run:
+    """Describe the run without what does not change its result: output folder, order of
+    arguments.
+    """
+    logs, baseline = sorted(stamp.logs), sorted(stamp.baseline)
+    asked = {
+        key: value
+        for key, value in asdict(replace(settings, baseline=())).items()
+        if value not in (None, False, ())
+    }
+    asked["baseline"] = baseline or list(settings.baseline)
+    identity = json.dumps([logs, asked, version("aftershock")], sort_keys=True, default=str)
+    command = shlex.join(
+        ["analyze", *logs, *(part for name in asked["baseline"] for part in ("--baseline", name))]
+    )
+    return Run(
+        run_id=hashlib.sha256(identity.encode()).hexdigest()[:12],
+        generated_at=stamp.now,
+        version=version("aftershock"),
+        command=command,
+        settings=asked,
+    )
+
+
+def _queries(choice: Choice) -> list[QueryFacts]:
+    windows = {
+        f"{name}_{index}": f"{start:%Y-%m-%dT%H:%M:%SZ} .. {end:%Y-%m-%dT%H:%M:%SZ}"
+        for index, (name, _, start, end) in enumerate(choice.table().iter_rows())
+    }
+    texts = load_queries()
+    return [
+        QueryFacts(name, query_title(texts[name]), texts[name], {"windows": windows})
+        for name in texts
+        if name not in ("classified_keys", "int_pattern_hits", "stg_keys", "stg_patterns")
+    ]
+
+
+def _documents(result: Result, formats: Sequence[str]) -> dict[str, str]:
+    """Render what was asked for; the result itself and its criteria are always written."""
+    from pipeline import render
+
+    writers = {"html": render.render_html, "md": render.render_markdown}
+    return {
+        **{f"report.{name}": writers[name](result) for name in formats if name in writers},
+        "result.json": render.to_json(result),
+        "criteria.toml": render.render_criteria(result),
+    }
+
+
+def render_again(path: Path, out: Path | None, documents: Sequence[str]) -> tuple[Path, Result]:
+    """Render the documents of a finished run from its folder or ``result.json``; return where."""
+    source = path / "result.json" if path.is_dir() else path
+    try:
+        text = source.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UsageError(
+            f"cannot read {source}: {reason}",
+            hint="name the folder of a finished run, or its result.json",
+        ) from error
+    from pipeline.render import from_json
+
+    result = from_json(text)
+    folder = out or source.parent
+    store.write_documents(folder, _documents(result, documents))
+    return folder, result
+
+
+def demo(
+    out: Path,
+    *,
+    seed: int,
+    documents: Sequence[str],
+    logs_only: bool = False,
+    tell: Tell = lambda _: None,
+) -> Result | None:
+    """Write the demo's logs below *out* and analyse them: last day against the day before."""
+    from pipeline.demo import write_demo
+
+    tell("writing logs")
+    truth = write_demo(out, seed=seed)
+    if logs_only:
+        return None
+    return analyze(
+        [str(out / "logs")],
+        Settings(baseline=("24h",), title="Demo: a 21-container stack in trouble"),
+        out=out / "report",
+        documents=documents,
+        now=truth["windows"]["candidate"]["end"],
+        tell=tell,
+    )
+
+
+def exit_code(result: Result, fail_on: str) -> ExitCode:
+    """Return the exit status of a finished run under ``--fail-on``."""
+    if result.verdict is Verdict.CANNOT_DECIDE:
+        return ExitCode.CANNOT_DECIDE
+    rises = [one for one in result.findings if one.is_regression]
+    hit = {
+        "never": False,
+        "new": any(one.state is State.NEW for one in rises),
+        "regression": bool(rises),
+        "any": bool(rises) or result.verdict is Verdict.WATCH,
+    }[fail_on]
+    return ExitCode.REGRESSION if hit else ExitCode.NORMAL
