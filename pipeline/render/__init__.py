@@ -1,0 +1,68 @@
+"""A `Result` as JSON, HTML, Markdown, terminal text and TOML.
+
+Importing this package is cheap: what a document needs is imported when that document is made.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.model import Result
+
+__all__ = [
+    "from_json",
+    "json_schema",
+    "render_criteria",
+    "render_html",
+    "render_markdown",
+    "render_terminal",
+    "to_json",
+]
+
+
+def to_json(result: "Result") -> str:
+    """Return ``result.json``: keys in the order of the model, times in UTC with Z, a newline at the end."""
+    from pipeline.render import serialize
+
+    return serialize.to_json(result)
+
+
+def from_json(text: str) -> "Result":
+    """Return the result that *text* holds. Raises `UsageError` for JSON that is no result."""
+    from pipeline.render import serialize
+
+    return serialize.from_json(text)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of ``result.json``, made from the model."""
+    from pipeline.render import serialize
+
+    return serialize.json_schema()
+
+
+def render_criteria(result: "Result") -> str:
+    """Return ``criteria.toml``: the success criteria, to be checked again on later logs."""
+    from pipeline.render import criteria
+
+    return criteria.render_criteria(result)
+
+
+def render_terminal(result: "Result", *, width: int, color: bool, files: list[str]) -> str:
+    """Return the summary for a terminal of *width* columns; *files* are the paths it names."""
+    from pipeline.render import terminal
+
+    return terminal.render_terminal(result, width=width, color=color, files=files)
+
+
+def render_html(result: "Result") -> str:
+    """Return the report as one HTML page that asks for nothing else."""
+    from pipeline.render import documents
+
+    return documents.render_html(result)
+
+
+def render_markdown(result: "Result") -> str:
+    """Return the report as Markdown for a ticket or a pull request."""
+    from pipeline.render import documents
+
+    return documents.render_markdown(result)

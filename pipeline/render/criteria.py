@@ -1,0 +1,45 @@
+"""Success criteria as a TOML file that a person may edit and a later run can check again."""
+
+from pipeline.model import Criterion, Result
+from pipeline.render.serialize import iso
+from pipeline.render.untrusted import toml_string
+
+_HEADER = """\
+# Success criteria of one run: what has to hold on later logs for the incident to be over.
+# `threshold` is the most that passes. `minimum_exposure` is the covered time, in hours, below which nothing is said.
+# Rates are per covered hour, shares are of requests. Edit, delete or add entries as you see fit.
+"""
+
+
+def render_criteria(result: Result) -> str:
+    """Return ``criteria.toml``: one ``[[criterion]]`` for each of *result*, readable by `tomllib`.
+
+    An unknown *value_now* is left out, since TOML has no null.
+    """
+    window = result.windows.candidate
+    head = [
+        "schema_version = 1",
+        f"run_id = {toml_string(result.run.run_id)}",
+        *(f"{name} = {iso(at)}" for name, at in (("start", window.start), ("end", window.end)) if at),
+    ]  # fmt: skip
+    entries = [_entry(criterion) for criterion in result.criteria]
+    return "\n".join([_HEADER + "\n".join(head) + "\n", *entries])
+
+
+def _entry(criterion: Criterion) -> str:
+    scope = ", ".join(
+        f"{toml_string(name)} = {toml_string(value)}" for name, value in criterion.scope.items()
+    )
+    lines = [
+        "[[criterion]]",
+        f"criterion_id = {toml_string(criterion.criterion_id)}",
+        f"text = {toml_string(criterion.text)}",
+        f"metric = {toml_string(criterion.metric)}",
+        f"scope = {{ {scope} }}" if scope else "scope = {}",
+        f"threshold = {float(criterion.threshold)!r}",
+        f"minimum_exposure = {float(criterion.minimum_exposure)!r}",
+    ]
+    if criterion.value_now is not None:
+        lines.append(f"value_now = {float(criterion.value_now)!r}")
+    lines.append(f"status = {toml_string(criterion.status)}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,73 @@
+"""The templates of ``reports/`` made into documents."""
+
+import dataclasses
+from functools import cache
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from pipeline.model import Result
+from pipeline.render import untrusted
+from pipeline.render.context import ReportContext, build_context
+from pipeline.render.untrusted import Untrusted
+from pipeline.resources import resource_dir
+
+
+def render_html(result: Result) -> str:
+    """Return the report as one page: styles inside, no request, works without JavaScript."""
+    return _render("report.html.j2", build_context(result))
+
+
+def render_markdown(result: Result) -> str:
+    """Return the report in GitHub's Markdown."""
+    return _render("report.md.j2", build_context(result))
+
+
+def _render(template: str, context: ReportContext) -> str:
+    values = {item.name: getattr(context, item.name) for item in dataclasses.fields(context)}
+    return environment().get_template(template).render(values)
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """Return the environment: undefined names fail, HTML is escaped, untrusted text needs a filter.
+
+    `select_autoescape` looks at the last suffix and would leave ``report.html.j2`` unescaped unless told.
+    """
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(resource_dir("reports")),
+        autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",), default=False),
+        undefined=jinja2.StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    for name, function in _FILTERS.items():
+        made.filters[name] = function
+    return made
+
+
+def _finalize(value: Any) -> Any:  # noqa: ANN401  # whatever an expression of a template gives
+    if isinstance(value, Untrusted):
+        raise TypeError("a template prints untrusted text without the filter of its place")
+    return value
+
+
+def _marked(function: Any) -> Any:  # noqa: ANN401  # a filter that returns finished HTML
+    def filter_(value: Untrusted, *arguments: Any) -> Markup:  # noqa: ANN401
+        return Markup(function(value, *arguments))  # noqa: S704  # these functions escape
+
+    return filter_
+
+
+_FILTERS = {
+    "text": _marked(untrusted.html_text),
+    "block": _marked(untrusted.html_block),
+    "plain": _marked(untrusted.html_plain),
+    "md": untrusted.markdown_text,
+    "md_code": untrusted.markdown_code,
+    "md_block": untrusted.markdown_block,
+    "mermaid": untrusted.mermaid_label,
+}

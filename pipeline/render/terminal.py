@@ -1,0 +1,249 @@
+"""The summary that the terminal shows: the answer, and where to read more."""
+
+import shlex
+import unicodedata
+from collections.abc import Callable, Sequence
+from pathlib import PurePath
+
+from pipeline.model import Finding, Result, Verdict
+from pipeline.render.figures import bars, count, interval, moment, rate, ratio
+from pipeline.render.untrusted import terminal_text
+from pipeline.render.words import (
+    VERDICT_WORDS,
+    baseline_words,
+    change_of,
+    coverage_parts,
+    earliest_onset,
+    is_risen,
+    main_path,
+    name_of,
+    state_counts,
+    state_of,
+)
+
+Painter = Callable[[str, str], str]
+
+MAX_ROWS = 12
+MIN_WIDTH = 40
+_NAME_CELLS = 32
+_SPARK_CELLS = 24
+_STYLES = {
+    Verdict.REGRESSION: "1;97;41",
+    Verdict.WATCH: "1;30;43",
+    Verdict.NORMAL: "1;30;42",
+    Verdict.CANNOT_DECIDE: "1;30;47",
+}
+_DIM, _BAD, _DOUBT = "2", "31", "33"
+
+
+def render_terminal(result: Result, *, width: int, color: bool, files: list[str]) -> str:
+    """Return the summary as lines of at most *width* cells, ending with a newline.
+
+    *files* are the paths that were written, named at the end. Without *color* there is no control character but
+    the newline, whatever the logs held.
+    """
+    width = max(width, MIN_WIDTH)
+    paint = _paint if color else _plain
+    blocks = [
+        [*_verdict(result, width, paint), *_coverage(result, width, paint)],
+        _table(result, width, paint),
+        [*_chain(result, width), *_where(result, width), *_doubts(result, width, paint)],
+        [*_files(files, width), *_next(result, files, width, paint)],
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def _paint(text: str, style: str) -> str:
+    return f"\x1b[{style}m{text}\x1b[0m" if text else text
+
+
+def _plain(text: str, _: str) -> str:
+    return text
+
+
+def cells(text: str) -> int:
+    """Return how many columns of a terminal *text* takes."""
+    return sum(_cells_of(character) for character in text)
+
+
+def _cells_of(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _cut(text: str, width: int) -> str:
+    if cells(text) <= width:
+        return text
+    out, used = [], 0
+    for character in text:
+        used += _cells_of(character)
+        if used > width - 1:
+            break
+        out.append(character)
+    return "".join(out) + "…"
+
+
+def _pad(text: str, width: int, *, is_right: bool = False) -> str:
+    space = " " * (width - cells(text))
+    return space + text if is_right else text + space
+
+
+def _wrap(text: str, width: int, indent: int = 0) -> list[str]:
+    """Break *text* at spaces; a word longer than a line is broken where it must be."""
+    lines, line = [], ""
+    for word in text.split(" "):
+        room = width - (indent if lines else 0)
+        if line and cells(line) + 1 + cells(word) > room:
+            lines.append(line)
+            line, room = "", width - indent
+        line = f"{line} {word}" if line else word
+        while cells(line) > room:
+            head = _cut(line, room + 1)[:-1] or line[0]
+            lines.append(head)
+            line, room = line[len(head) :], width - indent
+    lines.append(line)
+    return [lines[0], *(" " * indent + rest for rest in lines[1:])]
+
+
+def _verdict(result: Result, width: int, paint: Painter) -> list[str]:
+    word = VERDICT_WORDS[result.verdict].upper()
+    lines = _wrap(f"{word}  {terminal_text(result.headline)}", width, len(word) + 2)
+    lines[0] = paint(word, _STYLES[result.verdict]) + lines[0][len(word) :]
+    facts = []
+    totals = result.totals
+    if totals.rate_ratio is not None:
+        bounds = interval(totals.rate_ratio_lower, totals.rate_ratio_upper)
+        facts.append(f"all errors × {ratio(totals.rate_ratio)} (95 % {bounds})")
+    onset = earliest_onset(result)
+    if onset:
+        facts.append(f"onset {moment(onset)} UTC")
+        if any(one.is_regression and one.is_ongoing for one in result.findings):
+            facts.append("going on at the end of the data")
+    return lines + (_wrap(" · ".join(facts), width) if facts else [])
+
+
+def _coverage(result: Result, width: int, paint: Painter) -> list[str]:
+    parts = [*coverage_parts(result), f"baseline: {terminal_text(baseline_words(result))}"]
+    return [paint(line, _DIM) for line in _wrap(" · ".join(parts), width)]
+
+
+def _table(result: Result, width: int, paint: Painter) -> list[str]:
+    shown, rest = result.findings[:MAX_ROWS], result.findings[MAX_ROWS:]
+    if not shown:
+        return ["no error, warning or failed request in the logs"]
+    head = ("class", "state", "base/h", "now/h", "change", "first seen (UTC)", "course")
+    rows = [head, *(_row(finding, result) for finding in shown)]
+    rights = (False, False, True, True, True, False, False)
+    widths = [max(cells(row[at]) for row in rows) for at in range(len(head))]
+    # What does not fit is left out from the right: the name, the state and the rates are the answer.
+    columns = len(head)
+    while columns > 4 and sum(widths[:columns]) + 2 * (columns - 1) > width:
+        columns -= 1
+    spare = width - sum(widths[1:columns]) - 2 * (columns - 1)
+    widths[0] = min(widths[0], max(spare, 8))
+    lines = []
+    for at, row in enumerate(rows):
+        fields = [
+            _pad(_cut(row[i], widths[i]), widths[i], is_right=rights[i]) for i in range(columns)
+        ]
+        finding = shown[at - 1] if at else None
+        lines.append(_painted_row(fields, finding, paint))
+    if rest:
+        lines.extend(_wrap(f"and {len(rest):,} more: {state_counts(rest)}", width, 4))
+    return lines
+
+
+def _painted_row(fields: list[str], finding: Finding | None, paint: Painter) -> str:
+    fields[-1] = fields[-1].rstrip()
+    if finding is None:
+        return paint("  ".join(fields), _DIM)
+    if is_risen(finding):
+        fields[1] = paint(fields[1], _BAD if finding.is_regression else _DOUBT)
+    return "  ".join(fields)
+
+
+def _row(finding: Finding, result: Result) -> tuple[str, ...]:
+    state = state_of(finding)
+    first = "in baseline" if finding.baseline_count else moment(finding.first_seen)[5:] or "–"
+    return (
+        _cut(terminal_text(name_of(finding)), _NAME_CELLS),
+        state.upper() if finding.is_regression else state,
+        rate(finding.baseline_rate),
+        rate(finding.candidate_rate),
+        change_of(finding),
+        first,
+        _course(finding),
+    )
+
+
+def _course(finding: Finding) -> str:
+    points = sorted(finding.hourly, key=lambda point: point.bucket_start)
+    if not points:
+        return ""
+    per_cell = -(-len(points) // _SPARK_CELLS)
+    # From the end backwards, so that only the oldest cell may hold fewer buckets.
+    groups = [
+        points[max(0, end - per_cell) : end] for end in range(len(points), 0, -per_cell)
+    ][::-1]  # fmt: skip
+    values: list[float | None] = []
+    for group in groups:
+        covered = sum(point.coverage for point in group)
+        values.append(sum(point.event_count for point in group) / covered if covered else None)
+    # Below one event a bucket, single events must not look like an outage.
+    return bars(values, max([1.0, *(value for value in values if value is not None)]))
+
+
+def _labelled(label: str, text: str, width: int) -> list[str]:
+    return _wrap(f"{label:<9}{text}", width, 9)
+
+
+def _chain(result: Result, width: int) -> list[str]:
+    path = main_path(result.chain)
+    if len(path) < 2:
+        return []
+    words = [part for arrow, label in path for part in (arrow, terminal_text(label, 60)) if part]
+    return _labelled("chain", " ".join(words) + "  (order, not proof of cause)", width)
+
+
+def _where(result: Result, width: int) -> list[str]:
+    finding = next((one for one in result.findings if one.is_regression), None)
+    if finding is None:
+        return []
+    services = sorted(finding.services, key=lambda one: (-one.candidate_count, one.service_name))
+    parts = [f"{terminal_text(one.service_name, 60)} ({count(one.candidate_count)})" for one in services[:3]]  # fmt: skip
+    place = finding.code_location
+    if place:
+        line = f":{place.code_line_number}" if place.code_line_number is not None else ""
+        parts.append(terminal_text(f"{place.code_file_path}{line}", 120))
+    return _labelled("where", "  ".join(parts), width) if parts else []
+
+
+def _doubts(result: Result, width: int, paint: Painter) -> list[str]:
+    lines = []
+    for warning in result.coverage.warnings[:3]:
+        text = f"{terminal_text(warning.kind)}: {terminal_text(warning.text, 200)}"
+        lines += [paint(line, _DOUBT) for line in _labelled("warning", text, width)]
+    hidden = len(result.coverage.warnings) - 3
+    return lines + ([f"{'':<9}and {hidden:,} more in the report"] if hidden > 0 else [])
+
+
+def _files(files: Sequence[str], width: int) -> list[str]:
+    names = [terminal_text(name) for name in files]
+    if not names:
+        return []
+    line = f"{'report':<9}{'   '.join(names)}"
+    if cells(line) <= width:
+        return [line]
+    return [row for at, name in enumerate(names) for row in _labelled("" if at else "report", name, width)]  # fmt: skip
+
+
+def _next(result: Result, files: Sequence[str], width: int, paint: Painter) -> list[str]:
+    commands = []
+    if result.verdict is Verdict.CANNOT_DECIDE and result.windows.baseline.start is None:
+        commands.append("analyze LOGS --baseline DIR")
+    if files:
+        folder = shlex.quote(str(PurePath(files[0]).parent))
+        commands.append(f"analyze report {terminal_text(folder)}")
+    commands = commands or ["analyze run --help"]
+    return [paint(line, _DIM) for line in _labelled("next", "  ·  ".join(commands), width)]

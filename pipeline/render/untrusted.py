@@ -1,0 +1,186 @@
+"""Text that somebody else wrote: visible in every output, active in none.
+
+Whoever can send a request can write into a log, and so into a report. Such text is wrapped as `Untrusted`
+and comes out only through a function of this module that knows where it will stand.
+"""
+
+import re
+import unicodedata
+from typing import NoReturn
+
+INLINE_CHARACTERS = 400
+BLOCK_CHARACTERS = 2000
+CELL_CHARACTERS = 160
+LABEL_CHARACTERS = 60
+
+# Control sequences of terminals: CSI, OSC, DCS and their kin, and the two-byte ones.
+_TERMINAL_SEQUENCE = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[@-Z\\^_=>])"
+    r"|\x9b[0-?]*[ -/]*[@-~]"
+)
+_HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# Invisible although Unicode calls them letters, marks or symbols.
+_HIDDEN_CODES = frozenset(
+    {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x2800, 0x3164, 0xFFA0}
+    | set(range(0xFE00, 0xFE10))
+    | set(range(0xE0100, 0xE01F0))
+)
+
+
+class Untrusted:
+    """A string that refuses to become text by accident: `str`, format and ``__html__`` raise."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the raw text; only for functions that make it harmless for one context."""
+        return self._text
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise TypeError("untrusted text needs the filter of the place where it will stand")
+
+    __str__ = _refuse
+    __format__ = _refuse
+    __html__ = _refuse
+    __iter__ = _refuse
+    __add__ = __radd__ = __mod__ = _refuse
+
+    def __repr__(self) -> str:
+        return f"<untrusted text, {len(self._text)} characters>"
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Untrusted) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+class _Visible(dict[int, str | int]):
+    """A table for `str.translate` that fills itself with the characters it meets."""
+
+    def __missing__(self, code: int) -> str | int:
+        shown: str | int = code
+        if 0xDC80 <= code <= 0xDCFF:
+            shown = f"⟨0x{code - 0xDC00:02X}⟩"  # a byte that was not UTF-8
+        elif code in _HIDDEN_CODES or unicodedata.category(chr(code)) in _HIDDEN_CATEGORIES:
+            shown = f"⟨U+{code:04X}⟩"
+        self[code] = shown
+        return shown
+
+
+_BLOCK = _Visible({0x0A: 0x0A, 0x09: "    "})
+_INLINE = _Visible({0x0A: "⏎", 0x09: " "})
+
+
+def visible(text: str, limit: int = INLINE_CHARACTERS, *, is_block: bool = False) -> str:
+    """Return *text* without terminal sequences, what is invisible shown, cut at *limit* characters.
+
+    A block keeps its line ends, inline text shows them as ``⏎``. Each hidden character becomes ``⟨U+202E⟩``, each
+    undecodable byte ``⟨0x9F⟩``, so the outcome may be up to eight times as long as *limit*.
+    """
+    # Work is bounded before the pattern runs: a megabyte of text costs no more than some kilobytes.
+    bounded = text[: 8 * limit]
+    plain = _TERMINAL_SEQUENCE.sub("", bounded).replace("\r\n", "\n")
+    rest = len(plain) - limit + len(text) - len(bounded)
+    plain = unicodedata.normalize("NFC", plain[:limit])
+    shown = plain.translate(_BLOCK if is_block else _INLINE)
+    return f"{shown}… (+{rest:,} characters)" if rest > 0 else shown
+
+
+def terminal_text(text: str, limit: int = INLINE_CHARACTERS) -> str:
+    """Return one line of text without any control character."""
+    return visible(text, limit)
+
+
+def html_text(text: Untrusted, limit: int = INLINE_CHARACTERS) -> str:
+    """Return HTML for running text: escaped, in ``<bdi>`` so that its direction stays its own."""
+    return f"<bdi>{escape_html(visible(text.reveal(), limit))}</bdi>"
+
+
+def html_block(text: Untrusted, limit: int = BLOCK_CHARACTERS) -> str:
+    """Return HTML for the inside of ``<pre>``; line ends are kept."""
+    return f"<bdi>{escape_html(visible(text.reveal(), limit, is_block=True))}</bdi>"
+
+
+def html_plain(text: Untrusted, limit: int = CELL_CHARACTERS) -> str:
+    """Return HTML for attributes and the text of SVG, where ``<bdi>`` has no place."""
+    return escape_html(visible(text.reveal(), limit))
+
+
+def escape_html(text: str) -> str:
+    """Return *text* with the five characters that HTML reads as markup coded."""
+    for character, code in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&#34;"), ("'", "&#39;")):  # fmt: skip
+        text = text.replace(character, code)
+    return text
+
+
+def markdown_code(text: Untrusted, limit: int = CELL_CHARACTERS) -> str:
+    """Return inline code for a cell or a sentence.
+
+    Backticks cannot hold a ``|`` in a table, so this is ``<code>`` with every character but letters, digits and
+    spaces coded; inside code, mentions, issue numbers and addresses stay inert.
+    """
+    return f"<code>{_entities(visible(text.reveal(), limit))}</code>"
+
+
+_MARKUP = frozenset("\\`*_{}[]<>#!|&~$^@+\"'")
+_BEGINS_BLOCK = re.compile(r"(?:[-+=:>]|\d+[.)])")
+# What GitHub makes a link of by itself, also where the characters are coded: only code stops it.
+_LINKS_ITSELF = re.compile(r"@|#\d|GH-\d|://|(?i:\bwww\.)|\b[0-9a-f]{7,40}\b", re.ASCII)
+
+
+def markdown_text(text: Untrusted, limit: int = INLINE_CHARACTERS) -> str:
+    """Return a sentence for Markdown; words that would become links or mentions become code."""
+    words = visible(text.reveal(), limit).split(" ")
+    out = [_word(word, is_first=at == 0) for at, word in enumerate(words)]
+    return " ".join(out).strip()
+
+
+def _word(word: str, *, is_first: bool) -> str:
+    if _LINKS_ITSELF.search(word):
+        return f"<code>{_entities(word)}</code>"
+    begins = _BEGINS_BLOCK.match(word) if is_first else None
+    coded = "".join(
+        f"&#{ord(c)};" if c in _MARKUP else c for c in word[begins.end() if begins else 0 :]
+    )
+    return (_entities(begins.group()) if begins else "") + coded  # fmt: skip
+
+
+def _entities(text: str) -> str:
+    return "".join(c if c.isalnum() or c in " ⟨⟩⏎…" else f"&#{ord(c)};" for c in text)
+
+
+def markdown_block(text: Untrusted, limit: int = BLOCK_CHARACTERS) -> str:
+    """Return a fenced block whose fence is longer than any run of backticks inside."""
+    body = visible(text.reveal(), limit, is_block=True)
+    longest = max((len(run) for run in re.findall("`+", body)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{body}\n{fence}"
+
+
+def mermaid_label(text: Untrusted, limit: int = LABEL_CHARACTERS) -> str:
+    """Return text for a quoted label of Mermaid: all but plain characters as ``#NN;``."""
+    shown = visible(text.reveal(), limit)
+    return "".join(c if c.isalnum() or c in " ._/-" else f"#{ord(c)};" for c in shown)
+
+
+def toml_string(text: str) -> str:
+    """Return a basic string of TOML; what must or should not stand raw is escaped."""
+    out = []
+    for character in text:
+        code = ord(character)
+        if character in '\\"':
+            out.append(f"\\{character}")
+        elif 0xD800 <= code <= 0xDFFF:
+            out.append("�")  # TOML has no way to write half a character
+        elif isinstance(_INLINE[code], str):
+            out.append(f"\\u{code:04X}" if code <= 0xFFFF else f"\\U{code:08X}")
+        else:
+            out.append(character)
+    return f'"{"".join(out)}"'

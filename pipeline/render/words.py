@@ -1,0 +1,180 @@
+"""Sentences and names that several documents share; every figure in them comes from the result."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from pipeline.model import (
+    Chain,
+    ChainEdge,
+    Confidence,
+    Finding,
+    HourlyPoint,
+    Result,
+    State,
+    Verdict,
+)
+from pipeline.render.figures import count, duration, many, moment, percent, rate, ratio
+
+VERDICT_WORDS = {
+    Verdict.REGRESSION: "Regression",
+    Verdict.WATCH: "Watch",
+    Verdict.NORMAL: "Normal",
+    Verdict.CANNOT_DECIDE: "Cannot decide",
+}
+STATE_WORDS = {
+    State.NEW: "new",
+    State.INCREASED: "increased",
+    State.ESCALATING: "escalating",
+    State.RETURNED: "returned",
+    State.BURST: "burst",
+    State.STEADY: "steady",
+    State.DECREASED: "decreased",
+    State.GONE: "gone",
+    State.UNKNOWN: "not testable",
+}
+KIND_WORDS = {"error": "error", "warning": "warning", "failed_request": "failed request"}
+
+
+def name_of(finding: Finding) -> str:
+    """Return the error class, else the title: what the finding is called everywhere."""
+    if finding.kind == "failed_request":
+        return finding.title
+    return finding.error_class or finding.title
+
+
+def state_of(finding: Finding) -> str:
+    """Return the state, and that it is only suspected where it is."""
+    word = STATE_WORDS[finding.state]
+    return f"{word}, suspected" if finding.confidence is Confidence.SUSPECTED else word
+
+
+def change_of(finding: Finding) -> str:
+    """Return the ratio, or the two counts where the baseline has none to divide by."""
+    if finding.rate_ratio is not None:
+        return f"× {ratio(finding.rate_ratio)}"
+    return f"{count(finding.baseline_count)} → {count(finding.candidate_count)}"
+
+
+def is_risen(finding: Finding) -> bool:
+    """Tell whether the finding is worth a reader's first look: confirmed or suspected rise."""
+    return finding.is_regression or (
+        finding.confidence is not Confidence.NONE
+        and finding.state not in (State.DECREASED, State.GONE, State.STEADY)
+    )
+
+
+def regressions_of(result: Result) -> list[Finding]:
+    """Return the regressions in order of first appearance."""
+    found = [finding for finding in result.findings if finding.is_regression]
+    return sorted(
+        found, key=lambda one: (appeared(one) is None, appeared(one) or 0, one.finding_id)
+    )
+
+
+def appeared(finding: Finding) -> datetime | None:
+    """Return when the trouble with this finding began: first seen if new, else the onset."""
+    if finding.state is State.NEW:
+        return finding.first_seen or finding.onset
+    return finding.onset or finding.first_seen
+
+
+def earliest_onset(result: Result) -> datetime | None:
+    """Return the first onset among the regressions."""
+    onsets = [one.onset for one in result.findings if one.is_regression and one.onset]
+    return min(onsets, default=None)
+
+
+def first_seen_of(finding: Finding) -> str:
+    """Return when it was first seen; what the baseline already held has no such moment."""
+    if finding.baseline_count:
+        return "in baseline"
+    return moment(finding.first_seen)
+
+
+def state_counts(findings: Iterable[Finding]) -> str:
+    """Return how many findings are in which state, most frequent first."""
+    counts = Counter(state_of(finding) for finding in findings)
+    return ", ".join(f"{number:,} {word}" for word, number in sorted(counts.items(), key=_by_count))
+
+
+def _by_count(item: tuple[str, int]) -> tuple[int, str]:
+    return (-item[1], item[0])
+
+
+def coverage_parts(result: Result) -> list[str]:
+    """Return what was read: lines, files, services, parsed share; and the baseline."""
+    sources = result.coverage.sources
+    read = [source for source in sources if source.error is None]
+    services = {source.service_name for source in read if source.service_name}
+    parts = [
+        many(sum(source.line_count for source in read), "line"),
+        many(len(read), "file"),
+        many(len(services), "service"),
+        f"{percent(result.coverage.parse_coverage)} parsed",
+    ]
+    if len(read) < len(sources):
+        parts.append(f"{many(len(sources) - len(read), 'file')} not read")
+    return parts
+
+
+def baseline_words(result: Result) -> str:
+    """Return what the baseline is, or that there is none."""
+    baseline = result.windows.baseline
+    if baseline.start is None or baseline.end is None:
+        return baseline.description or "none"
+    return baseline.description or "earlier logs"
+
+
+def main_path(chain: Chain) -> list[tuple[str, str]]:
+    """Return the strongest path through the chain as (arrow, label); the first arrow is empty."""
+    labels = {node.node_id: node.label for node in chain.nodes}
+    outgoing: dict[str, list[ChainEdge]] = {}
+    for edge in chain.edges:
+        if edge.source in labels and edge.target in labels:
+            outgoing.setdefault(edge.source, []).append(edge)
+    followed = {edge.target for edge in chain.edges}
+    starts = [node.node_id for node in chain.nodes if node.node_id in outgoing and node.node_id not in followed]  # fmt: skip
+    paths = [_follow(start, outgoing, labels) for start in starts]
+    return max(paths, key=len, default=[])
+
+
+def _follow(
+    start: str, outgoing: dict[str, list[ChainEdge]], labels: dict[str, str]
+) -> list[tuple[str, str]]:
+    path, seen, at = [("", labels[start])], {start}, start
+    while True:
+        nexts = [edge for edge in outgoing.get(at, ()) if edge.target not in seen]
+        if not nexts:
+            return path
+        edge = max(nexts, key=lambda one: (one.share, one.together_count, one.target))
+        path.append(("→?" if edge.grade == "hypothesis" else "→", labels[edge.target]))
+        seen.add(edge.target)
+        at = edge.target
+
+
+def series_words(name: str, points: Sequence[HourlyPoint], unit: str) -> str:
+    """Return what a line chart shows, for those who do not see it."""
+    parts = []
+    for window in ("baseline", "candidate"):
+        seen = [point for point in points if point.window == window and point.coverage > 0]
+        if not seen:
+            parts.append(f"nothing covered in the {window}")
+            continue
+        counts = [point.event_count for point in seen]
+        above = sum(1 for p in seen if p.upper is not None and p.event_count > p.upper)
+        text = f"{window}: {count(sum(counts))} in {len(seen):,} {unit}, at most {count(max(counts))} in one"
+        if any(point.upper is not None for point in seen):
+            text += f", {count(above)} above the expected band"
+        parts.append(text)
+    return f"{name}. " + "; ".join(parts) + "."
+
+
+def lag_words(seconds: float | None) -> str:
+    """Return the median lag of an edge."""
+    return duration(seconds)
+
+
+def rates_words(finding: Finding) -> str:
+    """Return both rates in one phrase."""
+    return f"{rate(finding.baseline_rate)} → {rate(finding.candidate_rate)} per hour"
