@@ -99,7 +99,7 @@ _ZONE = click.option(
     "--tz",
     "zone",
     metavar="ZONE",
-    help="Zone of times that carry none, such as Europe/Berlin.  [default: UTC, and said in the report]",
+    help="Zone of times that carry none, such as Europe/Berlin.  [default: UTC, and said so]",
 )
 _STRICT = click.option("--strict", is_flag=True, help="Fail when any source cannot be read.")
 _OUTPUT = _options(
@@ -173,7 +173,7 @@ def run(
     as_json: bool,
     quiet: bool,
     color: str,
-    **asked: Any,
+    **asked: Any,  # noqa: ANN401  # click passes the rest by name
 ) -> None:
     """Compare LOGS with their baseline and write an incident report.
 

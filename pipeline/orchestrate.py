@@ -151,8 +151,8 @@ def _refuse_unreadable(ledger: pl.DataFrame, settings: Settings) -> None:
         )
         raise SourceError(
             f"{what}: {path}: {reason}{more}",
-            hint="name logs as text, gzip, zstd, bzip2 or xz; without --strict, files that cannot be "
-            "read are reported and the others are read",
+            hint="name logs as text, gzip, zstd, bzip2 or xz; without --strict, what cannot be read "
+            "is reported and the rest is read",
         )
 
 
@@ -447,7 +447,9 @@ def _compare(
         return pl.DataFrame(schema={"series_id": pl.String}), without_band(placed)
     shifted = shift_baseline(placed, choice.shift)
     verdicts = detect(shifted, baseline, choice.candidate)
-    band = expected_band(shifted, baseline, choice.candidate, verdicts)
+    band = expected_band(shifted, verdicts, baseline, choice.candidate).select(
+        "series_id", "bucket_start", "expected_count", "lower", "upper"
+    )
     joined = shifted.join(band, on=["series_id", "bucket_start"], how="left", maintain_order="left")
     return verdicts, shift_baseline(joined, -choice.shift)
 
