@@ -1,23 +1,27 @@
 """The rate test: did a class of errors become more frequent than its baseline says, beyond chance?
 
-A moderated negative-binomial predictive test: many classes, few replicate windows, so each class's dispersion is shrunk
-towards that of all (the idea of edgeR: Robinson and Smyth, Bioinformatics 23, 2007, and of limma: Smyth, SAGMB 3, 2004).
-`docs/decisions/002-rate-test.md` has the measurements behind the constants. Counts in, values out: this module reads no
-files and knows no windows' names.
+A moderated negative-binomial predictive test: many classes, few replicate windows, so each class's
+dispersion is shrunk towards that of all, as far as the classes themselves resemble each other (the
+idea of edgeR: Robinson and Smyth, Bioinformatics 23, 2007, and of limma: Smyth, SAGMB 3, 2004).
+`docs/decisions/002-rate-test.md` has the measurements behind the constants. Counts in, values out:
+this module reads no files and knows no windows' names.
 
 For one class with baseline total B over offset O_b, and Y in the candidate over O_w:
 
-    expected   E = (B + prior) / O_b * O_w
-    dispersion a = fast / w + slow,  w buckets a window; both scales shrunk to the pool
-    test       p = P[NB(mean = margin * E, variance = mean + a_eff * mean^2) >= Y],  a_eff = a (1 + 1/n_b) + 1 / (B + prior)
+    expected    E = (B + prior) / O_b * O_w
+    dispersion  a = fast / w + slow,  w buckets a window; both scales shrunk to the pool
+    test        p = P[NB(mean = margin * E, variance = mean + a_eff * mean^2) >= Y]
+                a_eff = a (1 + 1 / n_b) + 1 / (B + prior),  n_b stretches of the window's length,
+                averaged over what is not known of a (`intervals.mixed_tail`)
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import median, variance
 
 from pipeline.detection.distributions import nbinom_cdf, nbinom_sf
+from pipeline.detection.intervals import mixed_tail
 from pipeline.model import Confidence, State
 
 
@@ -25,26 +29,31 @@ from pipeline.model import Confidence, State
 class DetectionSettings:
     """The test's constants; the defaults are those that were measured."""
 
-    # The null is "no more than 10 % more": p reads as the chance of a rise beyond what nobody acts on.
+    # The null is "no more than 10 % more": p reads as the chance of a rise that anybody acts on.
     margin: float = 1.1
     false_discovery_rate: float = 0.05
-    # With few classes the false-discovery step alone is too lenient: each must stand by itself, too.
+    # With few classes the false-discovery step is too lenient: each must stand by itself, too.
     single_p: float = 0.005
     suspected_p: float = 0.01
     minimum_ratio: float = 1.25
     minimum_excess: float = 2.5
     minimum_new_count: int = 3
-    # A class never seen is one of very many that might appear: half an event (Jeffreys) would call for
-    # eight events against none in windows of equal length; a tenth calls for four or five.
+    # A class never seen is one of very many that might appear: half an event (Jeffreys) would call
+    # for eight events against none in windows of equal length; a tenth calls for four or five.
     prior_count: float = 0.5
     prior_new_count: float = 0.1
-    # How many windows' worth of evidence the pool's dispersion counts for.
-    pool_weight: float = 16.0
+    # How many windows' worth of evidence the pool counts for, where it cannot tell itself.
+    pool_weight: float = 12.0
+    minimum_pool_weight: float = 4.0
+    maximum_pool_weight: float = 32.0
+    minimum_pool: int = 10
     default_slow: float = 0.02
     default_fast: float = 0.1
-    # ln 20: total events replace time as the offset only where they explain the baseline twenty times better.
-    event_offset_margin: float = 3.0
+    # ln 20: what the rate is per is settled when the baseline speaks for it twenty to one.
+    offset_margin: float = 3.0
     minimum_baseline_seconds: float = 30.0
+    # Absence is only believed of a class whose service was logging.
+    minimum_coverage: float = 0.8
 
 
 @dataclass(slots=True)
@@ -61,32 +70,52 @@ class Series:
     baseline_exposure: list[float | None] = field(default_factory=list)
     candidate_exposure: list[float | None] = field(default_factory=list)
     exposure_kind: str = "requests"
+    window_seconds: float = 0.0
+
+    @property
+    def coverage(self) -> float:
+        """Share of the candidate in which the service was logging."""
+        covered = sum(self.candidate_seconds)
+        return min(covered / self.window_seconds, 1.0) if self.window_seconds else 0.0
 
 
 @dataclass(slots=True)
 class Comparison:
-    """What the test says of one class."""
+    """What the test says of one class; *mu* and *expected_by_bucket* are means a bucket."""
 
     series: Series
     offset: str
     expected: float
     expected_by_bucket: list[float]
     mu: list[float]
+    # The same by the offset that expects least: a fall must be a fall by every offset in doubt.
+    expected_least: float = 0.0
+    fast: float = 0.0
+    slow: float = 0.0
     alpha: float = 0.0
-    effective: float = 0.0
+    estimated: float = 0.0
+    fixed: float = 0.0
+    freedom: float = 1.0
     p: float = 1.0
     p_plain: float = 1.0
     p_lower: float = 1.0
     p_raw: float = 1.0
     q: float = 1.0
+    needed_p: float = 0.0
     state: State = State.UNKNOWN
     confidence: Confidence = Confidence.NONE
+
+    def tail(
+        self, tail: Callable[[float, float, float], float], count: float, mean: float
+    ) -> float:
+        """A tail of the class's predictive distribution."""
+        return mixed_tail(tail, count, mean, self.estimated, self.fixed, self.freedom)
 
 
 def compare(series: Sequence[Series], settings: DetectionSettings) -> list[Comparison]:
     """Test every class and correct for their number; one comparison a series, in the same order."""
     found = [_expect(one, settings) for one in series]
-    testable = [one for one in found if _is_testable(one.series, settings)]
+    testable = [one for one in found if _is_testable(one, settings)]
     _shrink(testable, settings)
     for one in testable:
         _test(one, settings)
@@ -94,13 +123,28 @@ def compare(series: Sequence[Series], settings: DetectionSettings) -> list[Compa
         one.q = q
     for one in testable:
         _judge(one, settings)
+    _tell_needed_p(testable, settings)
     return found
 
 
-def _is_testable(series: Series, settings: DetectionSettings) -> bool:
+def is_confirmed(one: Comparison, count: float, p: float, settings: DetectionSettings) -> bool:
+    """Would *count* with this p-value be a rise, given the p that the others leave it?"""
+    return _rises(one, count, settings) and p < settings.single_p and p <= one.needed_p
+
+
+def _tell_needed_p(found: Sequence[Comparison], settings: DetectionSettings) -> None:
+    """The p-value that the next class must pass: one more beside those already found."""
+    passed = sum(one.q <= settings.false_discovery_rate for one in found)
+    for one in found:
+        rank = passed + (one.q > settings.false_discovery_rate)
+        one.needed_p = settings.false_discovery_rate * rank / len(found)
+
+
+def _is_testable(one: Comparison, settings: DetectionSettings) -> bool:
     return (
-        sum(series.baseline_seconds) >= settings.minimum_baseline_seconds
-        and sum(series.candidate_seconds) > 0
+        bool(one.expected_by_bucket)
+        and sum(one.series.baseline_seconds) >= settings.minimum_baseline_seconds
+        and sum(one.series.candidate_seconds) > 0
     )
 
 
@@ -108,29 +152,64 @@ def _prior(series: Series, settings: DetectionSettings) -> float:
     return settings.prior_count if sum(series.baseline) else settings.prior_new_count
 
 
+@dataclass(frozen=True, slots=True)
+class _Offset:
+    name: str
+    before: Sequence[float]
+    after: Sequence[float]
+    likelihood: float
+    rate: float
+
+    @property
+    def expected(self) -> float:
+        return self.rate * sum(self.after)
+
+
 def _expect(series: Series, settings: DetectionSettings) -> Comparison:
-    """Choose what the rate is per (time, requests or events) by the baseline's own likelihood."""
-    total = sum(series.baseline)
-    choices = [("time", series.baseline_seconds, series.candidate_seconds)]
+    """Choose what the rate is per by the baseline's likelihood; in doubt, what expects most."""
+    offsets = [_offset(series, "time", series.baseline_seconds, series.candidate_seconds, settings)]
     if _has_exposure(series):
-        kind = series.exposure_kind
-        choices.append((kind, series.baseline_exposure, series.candidate_exposure))  # type: ignore[arg-type]
-    best: tuple[float, str, Sequence[float], Sequence[float]] | None = None
-    for name, before, after in choices:
-        offset = sum(before)
-        if offset <= 0:
-            continue
-        likelihood = _likelihood(series.baseline, before, total / offset)
-        needed = settings.event_offset_margin if name == "events" else 0.0
-        if best is None or likelihood >= best[0] + needed:
-            best = (likelihood, name, before, after)
-    if best is None:
+        before = [value or 0.0 for value in series.baseline_exposure]
+        after = [value or 0.0 for value in series.candidate_exposure]
+        offsets.append(_offset(series, series.exposure_kind, before, after, settings))
+    usable = [one for one in offsets if one is not None]
+    if not usable:
         return Comparison(series, "time", 0.0, [], [])
-    _, name, before, after = best
-    rate = (total + _prior(series, settings)) / sum(before)
-    mu = [total / sum(before) * part for part in before]
-    by_bucket = [rate * part for part in after]
-    return Comparison(series, name, sum(by_bucket), by_bucket, mu)
+    open_ones = _in_doubt(usable, settings)
+    chosen = max(open_ones, key=lambda one: (one.expected, one.likelihood))
+    total = sum(series.baseline)
+    mu = [total / sum(chosen.before) * part for part in chosen.before]
+    by_bucket = [chosen.rate * part for part in chosen.after]
+    least = min(one.expected for one in open_ones)
+    return Comparison(series, chosen.name, sum(by_bucket), by_bucket, mu, least)
+
+
+def _offset(
+    series: Series,
+    name: str,
+    before: Sequence[float],
+    after: Sequence[float],
+    settings: DetectionSettings,
+) -> _Offset | None:
+    size, total = sum(before), sum(series.baseline)
+    if size <= 0:
+        return None
+    likelihood = _likelihood(series.baseline, before, total / size)
+    return _Offset(name, before, after, likelihood, (total + _prior(series, settings)) / size)
+
+
+def _in_doubt(offsets: Sequence[_Offset], settings: DetectionSettings) -> list[_Offset]:
+    """Offsets that the baseline does not refute. Events must prove themselves, requests not.
+
+    A flood of restarts multiplies the events beside the errors, and must not excuse them.
+    """
+    best = max(one.likelihood for one in offsets)
+    proven = [
+        one
+        for one in offsets
+        if one.name != "events" or one.likelihood >= offsets[0].likelihood + settings.offset_margin
+    ]
+    return [one for one in proven if one.likelihood >= best - settings.offset_margin] or proven
 
 
 def _has_exposure(series: Series) -> bool:
@@ -154,69 +233,108 @@ def _likelihood(counts: Sequence[float], offsets: Sequence[float], rate: float) 
     return total
 
 
+@dataclass(frozen=True, slots=True)
+class _Noise:
+    """Dispersion of one class's baseline between buckets, and between stretches of a window."""
+
+    bucket: float
+    bucket_mean: float
+    block: float
+    block_mean: float
+    blocks: int
+    width: int
+
+    @property
+    def has_blocks(self) -> bool:
+        return self.blocks >= 3 and self.width > 1
+
+    @property
+    def slow(self) -> float:
+        return (self.block - self.bucket / self.width) / (1 - 1 / self.width)
+
+
 def _shrink(found: Sequence[Comparison], settings: DetectionSettings) -> None:
-    """Estimate each class's dispersion at two scales and draw it towards the pool's median."""
-    if not found:
-        return
-    rows = [(_hourly_noise(one), _block_noise(one)) for one in found]
-    slow_pool = [s - h / w for (h, _), (s, n, w, m) in rows if n >= 3 and w > 1 and m > 5]  # type: ignore[misc]
-    slow_prior = max(median(slow_pool), 0.005) if len(slow_pool) >= 10 else settings.default_slow
-    fast_pool = [max(h - slow_prior, 0.0) for one, ((h, mean), _) in zip(found, rows, strict=True)
-                 if mean > 1]  # fmt: skip
-    fast_prior = median(fast_pool) if len(fast_pool) >= 10 else settings.default_fast
+    """Estimate each class's dispersion at two scales and draw it towards the pool's."""
+    noises = [_noise(one) for one in found]
+    slow_prior, weight = _slow_pool(noises, settings)
+    fast_pool = [max(n.bucket - slow_prior, 0.0) for n in noises if n.bucket_mean > 1]
+    is_enough = len(fast_pool) >= settings.minimum_pool
+    fast_prior = median(fast_pool) if is_enough else settings.default_fast
+    for one, noise in zip(found, noises, strict=True):
+        slow, information = slow_prior, 0.0
+        if noise.has_blocks:
+            information = noise.blocks * noise.block_mean / (1 + noise.block_mean)
+            slow = (information * noise.slow + weight * slow_prior) / (information + weight)
+        one.slow = max(slow, slow_prior / 2)
+        raw_fast = max(noise.bucket - one.slow, 0.0)
+        buckets = len(one.mu) * min(noise.bucket_mean, 1.0)
+        one.fast = (buckets * raw_fast + weight * fast_prior) / (buckets + weight)
+        one.alpha = one.fast / max(len(one.expected_by_bucket), 1) + one.slow
+        one.estimated = one.alpha * (1 + 1 / max(noise.blocks, 1))
+        one.fixed = 1 / (sum(one.series.baseline) + _prior(one.series, settings))
+        one.freedom = information + weight
+
+
+def _slow_pool(noises: Sequence[_Noise], settings: DetectionSettings) -> tuple[float, float]:
+    """Return the pool's slow dispersion and for how many stretches of a class's own it counts.
+
+    Relative variances of n stretches scatter like chi-squared over n - 1 when all classes have the
+    same dispersion; what they scatter beyond that says how far the pool can stand for a class
+    (limma's prior degrees of freedom, by the moments of the logarithm).
+    """
+    pool = [n for n in noises if n.has_blocks and n.block_mean > 5]
+    if len(pool) < settings.minimum_pool:
+        return settings.default_slow, settings.pool_weight
+    # The median of chi-squared lies below its mean (Wilson and Hilferty's cube).
+    below = [(1 - 2 / (9 * (n.blocks - 1))) ** 3 for n in pool]
+    relative = [max(n.block + 1 / n.block_mean, 1e-6) for n in pool]
+    slow = median(
+        v / c - 1 / n.block_mean - n.bucket / n.width
+        for n, v, c in zip(pool, relative, below, strict=True)
+    )
+    busy = [math.log(v) for n, v in zip(pool, relative, strict=True) if n.block_mean > 50]
     weight = settings.pool_weight
-    for one, ((hour, mean), (block, count, width, block_mean)) in zip(found, rows, strict=True):
-        slow = slow_prior
-        if count >= 3 and width > 1:
-            raw = (block - hour / width) / (1 - 1 / width)
-            information = count * block_mean / (1 + block_mean)
-            slow = max((information * raw + weight * slow_prior) / (information + weight), slow_prior / 2)
-        information = len(one.mu) * min(mean, 1.0)
-        raw_fast = max(hour - slow, 0.0)
-        fast = (information * raw_fast + weight * fast_prior) / (information + weight)
-        windows = max(len(one.expected_by_bucket), 1)
-        one.alpha = fast / windows + slow
-        blocks = max(count, 1)
-        prior = _prior(one.series, settings)
-        one.effective = one.alpha * (1 + 1 / blocks) + 1 / (sum(one.series.baseline) + prior)
+    if len(busy) >= settings.minimum_pool:
+        own = 2 / max(median(n.blocks for n in pool) - 2, 0.5)
+        between = variance(busy) - own
+        limit = settings.maximum_pool_weight
+        weight = min(max(2 / max(between, 1e-9), settings.minimum_pool_weight), limit)
+    return max(slow, 0.005), weight
 
 
-def _hourly_noise(one: Comparison) -> tuple[float, float]:
-    """Dispersion between buckets, and the mean count of one."""
-    square = sum(mean * mean for mean in one.mu)
-    if square <= 0:
-        return 0.0, 0.0
-    excess = sum((y - m) ** 2 - m for y, m in zip(one.series.baseline, one.mu, strict=True))
-    return excess / square, sum(one.mu) / len(one.mu)
-
-
-def _block_noise(one: Comparison) -> tuple[float, int, int, float]:
-    """Dispersion between stretches of a window's length: (noise, stretches, buckets each, mean)."""
+def _noise(one: Comparison) -> _Noise:
+    counts, means = one.series.baseline, one.mu
     width = max(len(one.expected_by_bucket), 1)
-    count = len(one.mu) // width
-    if count < 2:
-        return 0.0, max(count, 1), width, 0.0
-    skip = len(one.mu) - count * width
-    counts, means = one.series.baseline[skip:], one.mu[skip:]
-    blocks = [
-        (sum(counts[i : i + width]), sum(means[i : i + width]))
-        for i in range(0, count * width, width)
-    ]
-    square = sum(m * m for _, m in blocks)
+    blocks = len(means) // width
+    skip = len(means) - blocks * width
+    mean = sum(means) / len(means)
+    bucket = _dispersion(counts, means, 1.0)
+    if blocks < 2:
+        return _Noise(bucket, mean, 0.0, 0.0, max(blocks, 1), width)
+    starts = range(skip, len(means), width)
+    block_counts = [sum(counts[at : at + width]) for at in starts]
+    block_means = [sum(means[at : at + width]) for at in starts]
+    block = _dispersion(block_counts, block_means, 1 - 1 / blocks) * blocks / (blocks - 1)
+    return _Noise(bucket, mean, block, sum(block_means) / blocks, blocks, width)
+
+
+def _dispersion(counts: Sequence[float], means: Sequence[float], share: float) -> float:
+    """Moment estimate: the variance beyond Poisson's over the squared mean."""
+    square = sum(mean * mean for mean in means)
     if square <= 0:
-        return 0.0, count, width, 0.0
-    excess = sum((y - m) ** 2 - m * (1 - 1 / count) for y, m in blocks)
-    noise = excess / square * count / (count - 1)
-    return noise, count, width, sum(m for _, m in blocks) / count
+        return 0.0
+    pairs = zip(counts, means, strict=True)
+    return sum((y - m) ** 2 - m * share for y, m in pairs) / square
 
 
 def _test(one: Comparison, settings: DetectionSettings) -> None:
-    count = sum(one.series.candidate)
-    mean, dispersion = one.expected, one.effective
-    one.p = nbinom_sf(count, settings.margin * mean, dispersion)
-    one.p_plain = nbinom_sf(count, mean, dispersion)
-    one.p_lower = nbinom_cdf(count, mean, dispersion)
-    one.p_raw = nbinom_sf(one.series.candidate_raw, settings.margin * mean, dispersion)
+    count, raised = sum(one.series.candidate), settings.margin * one.expected
+    one.p = one.tail(nbinom_sf, count, raised)
+    one.p_plain = one.tail(nbinom_sf, count, one.expected)
+    one.p_lower = one.tail(nbinom_cdf, count, one.expected_least)
+    one.p_raw = one.p
+    if one.series.candidate_raw > count:
+        one.p_raw = one.tail(nbinom_sf, one.series.candidate_raw, raised)
 
 
 def _q_values(p_values: Sequence[float]) -> list[float]:
@@ -230,48 +348,46 @@ def _q_values(p_values: Sequence[float]) -> list[float]:
     return q
 
 
+def _rises(one: Comparison, count: float, settings: DetectionSettings) -> bool:
+    is_known = sum(one.series.baseline) > 0
+    return (
+        count >= settings.minimum_ratio * one.expected
+        and count - one.expected >= settings.minimum_excess
+        and (is_known or count >= settings.minimum_new_count)
+    )
+
+
 def _judge(one: Comparison, settings: DetectionSettings) -> None:
-    series = one.series
-    count, before = sum(series.candidate), sum(series.baseline)
-    rises = count >= settings.minimum_ratio * one.expected and (
-        count - one.expected >= settings.minimum_excess
-    )
-    enough = before > 0 or count >= settings.minimum_new_count
-    is_confirmed = (
-        rises and enough and one.p < settings.single_p and one.q <= settings.false_discovery_rate
-    )
-    is_suspected = rises and enough and one.p_plain < settings.suspected_p
-    if is_confirmed or is_suspected:
-        one.confidence = Confidence.CONFIRMED if is_confirmed else Confidence.SUSPECTED
-        one.state = _rise_state(one, is_confirmed)
-        return
-    one.state = State.STEADY
-    if before == 0 and series.candidate_raw > 0:
-        one.state = State.NEW  # seen for the first time, too seldom to be called a regression
-    elif one.p_raw < settings.single_p and series.candidate_raw - one.expected >= settings.minimum_excess and rises:
-        one.state = State.BURST
-    elif series.candidate_raw > count and one.p_raw < settings.single_p:
-        one.state = State.BURST
-    elif one.p_lower < settings.single_p and _coverage(series) >= 0.8:
+    rises = _rises(one, sum(one.series.candidate), settings)
+    is_sure = one.p < settings.single_p and one.q <= settings.false_discovery_rate
+    if rises and is_sure:
+        one.confidence, one.state = Confidence.CONFIRMED, _rise_state(one)
+    elif rises and one.p_plain < settings.suspected_p:
+        is_new = not sum(one.series.baseline)
+        one.confidence = Confidence.SUSPECTED
+        one.state = State.NEW if is_new else State.INCREASED
+    else:
+        one.state = _other_state(one, settings)
+
+
+def _other_state(one: Comparison, settings: DetectionSettings) -> State:
+    series, count = one.series, sum(one.series.candidate)
+    if not sum(series.baseline) and series.candidate_raw > 0:
+        return State.NEW  # seen for the first time, too seldom to be called a regression
+    if _rises(one, series.candidate_raw, settings) and one.p_raw < settings.single_p:
+        return State.BURST
+    if one.p_lower < settings.single_p and series.coverage >= settings.minimum_coverage:
         if count == 0:
-            one.state = State.GONE
-        elif count <= 0.5 * one.expected:
-            one.state = State.DECREASED
+            return State.GONE
+        if count <= 0.5 * one.expected_least:
+            return State.DECREASED
+    return State.STEADY
 
 
-def _coverage(series: Series) -> float:
-    """Share of the candidate's covered time in that of its best bucket: absence needs presence."""
-    longest = max(series.candidate_seconds, default=0.0)
-    whole = longest * len(series.candidate_seconds)
-    return sum(series.candidate_seconds) / whole if whole else 0.0
-
-
-def _rise_state(one: Comparison, is_confirmed: bool) -> State:
+def _rise_state(one: Comparison) -> State:
     series = one.series
     if sum(series.baseline) == 0:
         return State.NEW
-    if not is_confirmed:
-        return State.INCREASED
     last = max(i for i, y in enumerate(series.baseline) if y)
     silent = sum(one.mu[last + 1 :])
     if silent > 0 and nbinom_cdf(0, silent, one.alpha) < 0.005:

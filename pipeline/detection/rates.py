@@ -1,11 +1,18 @@
-"""Tables in, tables out: `detect` reads series of buckets, runs the test of `compare`, gives a row a class."""
+"""Tables in, tables out: `detect` reads series of buckets, runs `compare`, gives a row a class."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from pipeline.detection.compare import Comparison, DetectionSettings, Series, compare
+from pipeline.detection.compare import (
+    Comparison,
+    DetectionSettings,
+    Series,
+    compare,
+    is_confirmed,
+)
+from pipeline.detection.distributions import nbinom_ppf, nbinom_sf
+from pipeline.detection.intervals import detectable_ratio, predictive_limits
 from pipeline.model import Confidence, State, Window
 
 RESULT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -26,10 +33,16 @@ RESULT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "minimum_detectable_ratio": pl.Float64,
     "offset": pl.String,
     "alpha": pl.Float64,
+    "bucket_alpha": pl.Float64,
 }
 _RISES = (State.NEW, State.INCREASED, State.ESCALATING, State.RETURNED)
-# Normal quantiles: 95 % two-sided; 99.5 % one-sided test at 80 % power (2.58 + 0.84).
-_Z95, _Z_POWER = 1.96, 3.42
+_OPTIONAL = {
+    "capped_count": pl.col("event_count"),
+    "exposure_kind": pl.lit("requests"),
+    "exposure": pl.lit(None, pl.Float64),
+}
+_COLUMNS = ("series_id", "bucket_start", "event_count", "capped_count", "covered_seconds",
+            "exposure", "exposure_kind")  # fmt: skip
 
 
 def detect(
@@ -40,52 +53,129 @@ def detect(
 ) -> pl.DataFrame:
     """Compare each series' candidate window with its baseline.
 
-    *series* has a row per (series_id, bucket_start): `event_count`, `covered_seconds`, `exposure` (null =
-    unknown), optionally `capped_count` (the test decides on it, counts report the raw) and `exposure_kind`
-    ("requests" or "events"). A bucket belongs to the window in which it starts. A bucket that other series have
-    and this one lacks counts as zero events. Returns one row per series_id, sorted by it (`RESULT_SCHEMA`);
-    rates are events per covered hour; `rate_ratio` is null where the baseline is zero or unknown. State `unknown`
-    means that no test was possible: under 30 s of covered baseline, or no covered candidate.
+    *series* has a row per (series_id, bucket_start): `event_count`, `covered_seconds`, `exposure`
+    (null = unknown), optionally `capped_count` (the test decides on it, counts report the raw) and
+    `exposure_kind` ("requests" or "events"). A bucket belongs to the window in which it starts. A
+    bucket that other series have and this one lacks counts as zero events; one that is not covered
+    counts as nothing at all.
+
+    Returns one row per series_id, sorted by it (`RESULT_SCHEMA`). Rates are events per covered
+    hour; `rate_ratio` is null where the baseline is zero or unknown, and may differ from the
+    quotient of the rates: it is of the capped counts, per `offset` ("time", "requests" or
+    "events"). `alpha` is the dispersion of the whole candidate, `bucket_alpha` that of one bucket.
+    State `unknown` means that no test was possible: under 30 s of covered baseline, or no covered
+    candidate; then all that the test would give is null.
     """
     settings = settings or DetectionSettings()
-    stretches = [baseline] if isinstance(baseline, Window) else list(baseline)
-    found = compare(_read(series, stretches, candidate), settings)
+    found = compare(_read(place(series, baseline, candidate), candidate), settings)
     rows = [_row(one, settings) for one in found]
     return pl.DataFrame(rows, schema=RESULT_SCHEMA, orient="row").sort("series_id")
 
 
-def _read(
-    series: pl.DataFrame, stretches: Sequence[Window], candidate: Window
-) -> list[Series]:
+def expected_band(
+    series: pl.DataFrame,
+    found: pl.DataFrame,
+    baseline: Window | Sequence[Window],
+    candidate: Window,
+) -> pl.DataFrame:
+    """Tell what each bucket would have counted at the baseline's rate: a chart's band.
+
+    *series* and the windows are those given to `detect`, *found* is what it returned; only the
+    classes in *found* are drawn, so filter it first. Returns a row per (series_id, bucket_start) of
+    either window, sorted: `window`, `event_count` (raw), `expected_count`, and the ends `lower` and
+    `upper` of the 95 % predictive interval of one bucket. Expectation and ends are null where the
+    bucket was not covered or the class could not be tested.
+    """
+    placed = place(series, baseline, candidate)
+    fit = found.select("series_id", "expected_count", "offset", "bucket_alpha", "baseline_count")
+    size = pl.when(pl.col("offset") == "time").then("covered_seconds").otherwise("exposure")
+    is_covered = pl.col("covered_seconds") > 0
+    candidate_size = pl.col("_size").filter(is_covered & (pl.col("window") == "candidate")).sum()
+    frame = (
+        placed.join(fit, on="series_id", how="inner")
+        .with_columns(_size=size.cast(pl.Float64))
+        .with_columns(
+            expected_count=pl.when(is_covered).then(
+                pl.col("expected_count") / candidate_size.over("series_id") * pl.col("_size")
+            ),
+            _dispersion=pl.col("bucket_alpha") + 1 / (pl.col("baseline_count") + 0.5),
+        )
+        .sort("series_id", "bucket_start")
+    )
+    keys = frame.select("expected_count", "_dispersion").unique().drop_nulls()
+    ends = keys.with_columns(
+        pl.Series("lower", [_end(0.025, *key) for key in keys.iter_rows()], pl.Float64),
+        pl.Series("upper", [_end(0.975, *key) for key in keys.iter_rows()], pl.Float64),
+    )
+    return frame.join(
+        ends, on=["expected_count", "_dispersion"], how="left", maintain_order="left"
+    ).select(
+        "series_id", "bucket_start", "window", "event_count", "expected_count", "lower", "upper"
+    )
+
+
+def _end(probability: float, mean: float, dispersion: float) -> float:
+    return float(nbinom_ppf(probability, mean, dispersion))
+
+
+def place(
+    series: pl.DataFrame, baseline: Window | Sequence[Window], candidate: Window
+) -> pl.DataFrame:
+    """Return the buckets of either window, zero rows added, with `window` named."""
+    stretches = [baseline] if isinstance(baseline, Window) else list(baseline)
     start = pl.col("bucket_start")
 
     def within(window: Window) -> pl.Expr:
         return (start >= window.start) & (start < window.end)
 
     is_baseline = pl.any_horizontal(pl.lit(False), *(within(window) for window in stretches))
-    optional = {
-        "capped_count": pl.col("event_count"),
-        "exposure_kind": pl.lit("requests"),
-        "exposure": pl.lit(None, pl.Float64),
-    }
     frame = series.with_columns(
-        value.alias(name) for name, value in optional.items() if name not in series.columns
+        value.alias(name) for name, value in _OPTIONAL.items() if name not in series.columns
     )
-    frame = _with_zeros(frame).with_columns(
-        window=pl.when(within(candidate)).then(1).when(is_baseline).then(0)
+    return (
+        _with_zeros(frame)
+        .with_columns(
+            window=pl.when(within(candidate))
+            .then(pl.lit("candidate"))
+            .when(is_baseline)
+            .then(pl.lit("baseline"))
+        )
+        .with_columns(pl.col("capped_count").fill_null(pl.col("event_count")))
     )
-    known: dict[str, Series] = {
-        name: Series(name) for name in series["series_id"].unique(maintain_order=True).to_list()
-    }
+
+
+def _with_zeros(frame: pl.DataFrame) -> pl.DataFrame:
+    """Add the buckets that other series have, with zero events and the bucket's usual coverage."""
+    frame = frame.select(_COLUMNS)
+    buckets = frame.group_by("bucket_start").agg(
+        pl.col("covered_seconds", "exposure", "exposure_kind").max()
+    )
+    names = frame.select("series_id").unique()
+    if frame.height == buckets.height * names.height:
+        return frame
+    missing = names.join(buckets, how="cross").join(
+        frame, on=["series_id", "bucket_start"], how="anti"
+    )
+    zeros = missing.with_columns(
+        event_count=pl.lit(0, frame.schema["event_count"]),
+        capped_count=pl.lit(0, frame.schema["capped_count"]),
+    )
+    return pl.concat([frame, zeros.select(_COLUMNS)])
+
+
+def _read(placed: pl.DataFrame, candidate: Window) -> list[Series]:
+    """Gather each class's buckets; classes without any in either window are kept, empty."""
+    names = placed["series_id"].unique().sort().to_list()
+    known = {name: Series(name, window_seconds=candidate.seconds) for name in names}
     columns = ("series_id", "window", "event_count", "capped_count", "covered_seconds", "exposure",
                "exposure_kind")  # fmt: skip
-    rows = frame.filter(pl.col("window").is_not_null()).sort("series_id", "bucket_start")
-    for name, window, count, capped, seconds, exposure, kind in rows.select(columns).iter_rows():
+    # Uncovered buckets are no evidence of anything, neither of errors nor of their absence.
+    rows = placed.filter(pl.col("window").is_not_null(), pl.col("covered_seconds") > 0)
+    rows = rows.sort("series_id", "bucket_start").select(columns)
+    for name, window, count, capped, seconds, exposure, kind in rows.iter_rows():
         one = known[name]
         one.exposure_kind = kind or one.exposure_kind
-        if window == 0:
-            if seconds <= 0:
-                continue  # nothing was logged: no evidence of anything
+        if window == "baseline":
             one.baseline.append(capped)
             one.baseline_raw += count
             one.baseline_seconds.append(seconds)
@@ -98,53 +188,39 @@ def _read(
     return list(known.values())
 
 
-def _with_zeros(frame: pl.DataFrame) -> pl.DataFrame:
-    """Add the buckets that other series have, with zero events and the bucket's usual coverage."""
-    buckets = frame.group_by("bucket_start").agg(
-        pl.col("covered_seconds").max(), pl.col("exposure").max(), pl.col("exposure_kind").first()
-    )
-    names = frame.select("series_id").unique()
-    if frame.height == buckets.height * names.height:
-        return frame
-    missing = names.join(buckets, how="cross").join(
-        frame, on=["series_id", "bucket_start"], how="anti"
-    )
-    zeros = missing.with_columns(
-        event_count=pl.lit(0, frame.schema["event_count"]),
-        capped_count=pl.lit(0, frame.schema["capped_count"]),
-    )
-    columns = ["series_id", "bucket_start", "event_count", "capped_count", "covered_seconds",
-               "exposure", "exposure_kind"]  # fmt: skip
-    return pl.concat([frame.select(columns), zeros.select(columns)], how="vertical_relaxed")
-
-
 def _row(one: Comparison, settings: DetectionSettings) -> tuple[object, ...]:
     series = one.series
     before_hours = sum(series.baseline_seconds) / 3600
     after_hours = sum(series.candidate_seconds) / 3600
     known = one.state is not State.UNKNOWN
-    count, expected = sum(series.candidate), one.expected
     ratio = lower = upper = detectable = None
-    if known and expected > 0:
-        spread = _Z95 * math.sqrt(one.effective + 1 / max(count, 1.0))
-        center = max(count, 0.5) / expected
-        lower = center * math.exp(-spread) if count else 0.0
+    if known and one.expected > 0:
+        shape = (one.estimated, one.fixed, one.freedom)
+        count = sum(series.candidate)
+        lower, upper = predictive_limits(count, one.expected, *shape)
         if sum(series.baseline):
-            ratio = count / expected
-            upper = center * math.exp(spread)
-            detectable = settings.margin * math.exp(
-                _Z_POWER * math.sqrt(one.effective + 1 / expected)
-            )
+            ratio = count / one.expected
+            detectable = detectable_ratio(one.expected, _needed(one, settings), *shape)
+        else:
+            upper = None
     is_regression = one.confidence is Confidence.CONFIRMED and one.state in _RISES
     return (
         series.series_id, one.state.value, one.confidence.value, is_regression,
         series.baseline_raw, series.candidate_raw,
-        expected if known else None,
+        one.expected if known else None,
         series.baseline_raw / before_hours if before_hours else None,
         series.candidate_raw / after_hours if after_hours else None,
         ratio, lower, upper,
         one.p if known else None, one.q if known else None, detectable,
-        one.offset, one.alpha if known else None,
+        one.offset, one.alpha if known else None, one.fast + one.slow if known else None,
     )  # fmt: skip
 
 
+def _needed(one: Comparison, settings: DetectionSettings) -> Callable[[float], bool]:
+    """Return the rule by which a count of this class is confirmed."""
+
+    def is_enough(count: float) -> bool:
+        p = one.tail(nbinom_sf, count, settings.margin * one.expected)
+        return is_confirmed(one, count, p, settings)
+
+    return is_enough

@@ -1,7 +1,8 @@
 """Retry storms: minutes-long floods of one class that say little about its rate.
 
-A minute counts for at most what its class's usual minute could give by chance; the usual minute is told by the
-median hour, so that a storm cannot raise its own cap. Reports keep the raw counts, the test decides on the capped.
+A minute counts for at most what its class's usual minute could give by chance, and so do ten
+minutes. What is usual is told by the median hour, so that a storm cannot raise its own cap.
+Reports keep the raw counts, the test decides on the capped ones.
 """
 
 from collections.abc import Sequence
@@ -11,16 +12,25 @@ import polars as pl
 from pipeline.detection.distributions import poisson_ppf
 from pipeline.model import Window
 
-# A minute is cut at the 99.9 % Poisson quantile of twice its usual rate: doubling is never cut.
+# A count is cut at the 99.9 % Poisson quantile of twice its usual rate: doubling is never cut.
 _QUANTILE, _HEADROOM = 0.999, 2.0
+_MINUTE_FLOOR = 1
+# Ten minutes of a rare class hold at most three: a storm of five minutes must not weigh five, but
+# a class never seen before must be able to stand out within ten minutes.
+_SLOT, _SLOT_MINUTES, _SLOT_FLOOR = "10m", 10, 3
+# With less baseline than this nobody knows which ten minutes are usual.
+_SLOT_BASELINE_HOURS = 6
 _SEASON_DAYS = 3
+_KEY = ("series_id", "bucket_start")
 
 
 def cap_storms(minutes: pl.DataFrame, baseline: Window | Sequence[Window]) -> pl.DataFrame:
     """Add `capped_count` to one-minute buckets (`series_id`, `bucket_start`, `event_count`).
 
-    The cap of a class comes from its baseline alone: the median hour, or the hours in which it is active at all; with
-    three days of baseline or more, the median of the same hour of day. Never below 1.
+    Rows keep their order; a minute without a row has no events. The usual rate of a class is that
+    of its baseline's median hour, or of the minutes in which it is active at all; with three days
+    of baseline or more, also the median of the same hour of day. Outside the baseline, an hour
+    that is busy in four of its six slots of ten minutes is a rise, not a storm, and counts in full.
     """
     stretches = [baseline] if isinstance(baseline, Window) else list(baseline)
     start = pl.col("bucket_start")
@@ -28,55 +38,94 @@ def cap_storms(minutes: pl.DataFrame, baseline: Window | Sequence[Window]) -> pl
         pl.lit(False), *((start >= w.start) & (start < w.end) for w in stretches)
     )
     hours = sum(window.seconds for window in stretches) / 3600
-    before = minutes.filter(inside).with_columns(hour=start.dt.truncate("1h"))
-    hourly = before.group_by("series_id", "hour").agg(
+    frame = minutes.with_row_index("_row").with_columns(
+        _inside=inside, _hour=start.dt.truncate("1h"), _slot=start.dt.truncate(_SLOT)
+    )
+    frame = _with_usual(frame, hours)
+    frame = _with_caps(frame).with_columns(
+        capped_count=pl.min_horizontal("event_count", "_minute_cap").cast(pl.Int64)
+    )
+    if hours >= _SLOT_BASELINE_HOURS:
+        frame = _cut_slots(frame)
+    return frame.sort("_row").select(*minutes.columns, pl.col("capped_count").cast(pl.Int64))
+
+
+def _with_usual(frame: pl.DataFrame, hours: float) -> pl.DataFrame:
+    """Add `_usual`, events an hour."""
+    before = frame.filter("_inside")
+    hourly = before.group_by("series_id", "_hour").agg(
         pl.col("event_count").sum(), active=(pl.col("event_count") > 0).sum()
     )
-    usual = {
-        name: _usual_hour(counts, active, hours)
-        for name, counts, active in hourly.group_by("series_id")
-        .agg("event_count", pl.col("active").sum())
-        .rows()
-    }
-    names = minutes["series_id"].unique().to_list()
-    table = {name: max(usual.get(name, 0.0), 0.0) for name in names}
-    rate = pl.col("series_id").replace_strict(table, return_dtype=pl.Float64)
-    frame = minutes.with_columns(usual=rate)
+    usual = hourly.group_by("series_id").agg(
+        _median_of(pl.col("event_count"), pl.lit(round(hours))).alias("_median"),
+        (pl.col("active").sum() / max(hours, 1e-9)).alias("_active"),
+    )
+    frame = frame.join(usual, on="series_id", how="left", maintain_order="left")
+    frame = frame.join(
+        _sustained(frame), on=["series_id", "_hour"], how="left", maintain_order="left"
+    )
+    rates = ["_median", "_active", "_sustained"]
     if hours >= 24 * _SEASON_DAYS:
-        frame = _with_season(frame, hourly, hours)
-    caps = {
-        value: max(poisson_ppf(_QUANTILE, _HEADROOM * value / 60), 1)
-        for value in frame["usual"].unique().to_list()
-    }
-    cap = pl.col("usual").replace_strict(caps, return_dtype=pl.Int64)
-    return frame.with_columns(
-        capped_count=pl.min_horizontal(pl.col("event_count"), cap).cast(pl.Int64)
-    ).drop("usual")
+        frame, rates = _with_season(frame, hourly, hours), [*rates, "_seasonal"]
+    return frame.with_columns(_usual=pl.max_horizontal(pl.col(rates).fill_null(0.0)))
 
 
-def _usual_hour(counts: list[int], active_minutes: int, hours: float) -> float:
-    """Return the larger of the median hour and the active minutes an hour: both resist storms."""
-    if hours <= 0:
-        return 0.0
-    zeros = max(round(hours) - len(counts), 0)
-    ordered = sorted([*counts, *([0] * zeros)])
-    return max(float(ordered[len(ordered) // 2]), active_minutes / hours)
+def _median_of(counts: pl.Expr, size: pl.Expr) -> pl.Expr:
+    """Upper median of *size* counts of which only those above zero have rows."""
+    missing = pl.max_horizontal(size - counts.len(), pl.lit(0))
+    at = (missing + counts.len()) // 2 - missing
+    return pl.when(at >= 0).then(counts.sort().get(at, null_on_oob=True)).otherwise(0).cast(float)
+
+
+def _sustained(frame: pl.DataFrame) -> pl.DataFrame:
+    """Rate of the third-quietest of an hour's six slots: five minutes of storm do not move it."""
+    slots = (
+        frame.filter(~pl.col("_inside"))
+        .group_by("series_id", "_hour", "_slot")
+        .agg(pl.col("event_count").sum())
+    )
+    third = pl.col("event_count").sort().get(pl.len() - 4, null_on_oob=True)
+    return slots.group_by("series_id", "_hour").agg(
+        pl.when(pl.len() >= 4).then(6.0 * third).otherwise(0.0).alias("_sustained")
+    )
 
 
 def _with_season(frame: pl.DataFrame, hourly: pl.DataFrame, hours: float) -> pl.DataFrame:
     days = max(round(hours / 24), 1)
     season = (
-        hourly.with_columns(of_day=pl.col("hour").dt.hour())
-        .group_by("series_id", "of_day")
-        .agg(
-            seasonal=pl.when(pl.len() > days / 2)
-            .then(pl.col("event_count").median())
-            .otherwise(0.0)
-        )
+        hourly.with_columns(_of_day=pl.col("_hour").dt.hour())
+        .group_by("series_id", "_of_day")
+        .agg(_median_of(pl.col("event_count"), pl.lit(days)).alias("_seasonal"))
     )
-    return (
-        frame.with_columns(of_day=pl.col("bucket_start").dt.hour())
-        .join(season, on=["series_id", "of_day"], how="left", maintain_order="left")
-        .with_columns(usual=pl.max_horizontal("usual", pl.col("seasonal").fill_null(0.0)))
-        .drop("of_day", "seasonal")
+    return frame.with_columns(_of_day=pl.col("bucket_start").dt.hour()).join(
+        season, on=["series_id", "_of_day"], how="left", maintain_order="left"
+    )
+
+
+def _with_caps(frame: pl.DataFrame) -> pl.DataFrame:
+    usual = frame["_usual"].unique().to_list()
+    scales = {
+        "_minute_cap": (1, _MINUTE_FLOOR),
+        "_slot_cap": (_SLOT_MINUTES, _SLOT_FLOOR),
+    }
+    return frame.with_columns(
+        pl.col("_usual")
+        .replace_strict(
+            usual,
+            [max(poisson_ppf(_QUANTILE, _HEADROOM * rate * size / 60), floor) for rate in usual],
+            return_dtype=pl.Int64,
+        )
+        .alias(name)
+        for name, (size, floor) in scales.items()
+    )
+
+
+def _cut_slots(frame: pl.DataFrame) -> pl.DataFrame:
+    """Cut the minutes of a slot, in order of time, where their sum passes the slot's cap."""
+    frame = frame.sort(*_KEY)
+    until = pl.col("capped_count").cum_sum().over("series_id", "_slot")
+    before = until - pl.col("capped_count")
+    cap = pl.col("_slot_cap")
+    return frame.with_columns(
+        capped_count=pl.min_horizontal(until, cap) - pl.min_horizontal(before, cap)
     )
