@@ -151,9 +151,25 @@ def _endpoints(
     return list(nodes.values()), edges
 
 
+def _linked(edges: Sequence[ChainEdge]) -> set[frozenset[str]]:
+    """Return the pairs of which one is reached from the other along edges."""
+    following: dict[str, set[str]] = {}
+    for edge in edges:
+        following.setdefault(edge.source, set()).add(edge.target)
+    linked = set()
+    for start in following:
+        waiting, reached = [start], set[str]()
+        while waiting:
+            for name in following.get(waiting.pop(), set()) - reached:
+                reached.add(name)
+                waiting.append(name)
+        linked |= {frozenset((start, name)) for name in reached}
+    return linked
+
+
 def _unordered(findings: Sequence[Finding], edges: Sequence[ChainEdge]) -> list[list[str]]:
-    """Return the pairs that nothing ties together and whose onset intervals overlap."""
-    linked = {frozenset((edge.source, edge.target)) for edge in edges}
+    """Return the pairs that no path ties together and whose onset intervals overlap."""
+    linked = _linked(edges)
     pairs = []
     for at, one in enumerate(findings):
         for other in findings[at + 1 :]:

@@ -18,7 +18,7 @@ import polars as pl
 from pipeline.diagnosis.windows import Choice
 from pipeline.model import Gap, Window, WindowName
 
-_IMPROBABLE = math.log(1e-6)
+_IMPROBABLE = math.log(1e-9)
 _USUAL_PAUSE_QUANTILE, _PAUSE_FACTOR = 0.95, 2.0
 _SHORTEST_GAP_SECONDS = 120.0
 EVERYTHING = ""  # the name under which the gaps of all services together are kept
