@@ -70,7 +70,7 @@ from pipeline.model import (
 from pipeline.rules import load_rules, rule_table
 from pipeline.rules.knowledge import load_knowledge
 from pipeline.schema import EVENTS
-from pipeline.sql import Session, load_queries
+from pipeline.sql import Session, classify, load_queries
 from pipeline.sql import title as query_title
 
 Tell = Callable[[str], None]
@@ -151,8 +151,8 @@ def _refuse_unreadable(ledger: pl.DataFrame, settings: Settings) -> None:
         )
         raise SourceError(
             f"{what}: {path}: {reason}{more}",
-            hint="name logs as text, gzip, zstd, bzip2 or xz; without --strict, what cannot be read "
-            "is reported and the rest is read",
+            hint="name logs as text, gzip, zstd, bzip2 or xz; without --strict, what cannot be "
+            "read is reported and the rest is read",
         )
 
 
@@ -234,14 +234,7 @@ def _failed_class() -> pl.Expr:
 
 
 def _classes(text: pl.Series, patterns: pl.DataFrame) -> pl.Series:
-    keys = text.drop_nulls().unique().sort().to_frame("text").with_row_index("key_id")
-    if keys.is_empty():
-        return pl.Series([None], dtype=pl.String).new_from_index(0, len(text))
-    with Session() as session:
-        session.register("keys", keys)
-        session.register("patterns", patterns)
-        found = session.frame("classified_keys")
-    named = keys.join(found, on="key_id")
+    named = classify(text, patterns)
     return text.replace_strict(
         named["text"], named["error_class"], default=None, return_dtype=pl.String
     )
@@ -521,7 +514,7 @@ def _queries(choice: Choice) -> list[QueryFacts]:
     return [
         QueryFacts(name, query_title(texts[name]), texts[name], {"windows": windows})
         for name in texts
-        if name not in ("classified_keys", "int_pattern_hits", "stg_keys", "stg_patterns")
+        if "pattern" not in name and name != "stg_keys"
     ]
 
 
@@ -568,7 +561,8 @@ def demo(
     from pipeline.demo import write_demo
 
     tell("writing logs")
-    truth = write_demo(out, seed=seed)
+    write_demo(out, seed=seed)
+    truth = json.loads((out / "truth.json").read_text(encoding="utf-8"))
     if logs_only:
         return None
     return analyze(

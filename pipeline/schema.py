@@ -6,6 +6,7 @@ what each column means; SQL, Python and the report use the same names.
 
 import polars as pl
 
+Schema = dict[str, pl.DataType | type[pl.DataType]]
 TIMESTAMP = pl.Datetime("us", "UTC")
 
 INFO_SEVERITY = 9
@@ -13,7 +14,7 @@ WARN_SEVERITY = 13
 ERROR_SEVERITY = 17
 FATAL_SEVERITY = 21
 
-EVENTS: dict[str, pl.DataType | type[pl.DataType]] = {
+EVENTS: Schema = {
     "timestamp": TIMESTAMP,
     "observed_timestamp": TIMESTAMP,
     "time_source": pl.String,
@@ -55,7 +56,7 @@ EVENTS: dict[str, pl.DataType | type[pl.DataType]] = {
     "byte_length": pl.Int64,
 }
 
-ROLLUP: dict[str, pl.DataType | type[pl.DataType]] = {
+ROLLUP: Schema = {
     "bucket_start": TIMESTAMP,
     "service_name": pl.String,
     "container_name": pl.String,
@@ -71,7 +72,7 @@ ROLLUP: dict[str, pl.DataType | type[pl.DataType]] = {
 
 # One row per (minute, service): what coverage and exposure are worked out from. The hourly rollup
 # is too coarse for windows of minutes, and a minute rollup with routes too fine to keep.
-MINUTES: dict[str, pl.DataType | type[pl.DataType]] = {
+MINUTES: Schema = {
     "bucket_start": TIMESTAMP,
     "service_name": pl.String,
     "event_count": pl.Int64,
@@ -83,7 +84,7 @@ MINUTES: dict[str, pl.DataType | type[pl.DataType]] = {
     "last_timestamp": TIMESTAMP,
 }
 
-LEDGER: dict[str, pl.DataType | type[pl.DataType]] = {
+LEDGER: Schema = {
     "log_file_path": pl.String,
     "service_name": pl.String,
     "byte_count": pl.Int64,

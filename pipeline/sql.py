@@ -19,6 +19,7 @@ import polars as pl
 
 from pipeline.errors import QueryError
 from pipeline.resources import resource_dir
+from pipeline.schema import Schema
 
 
 @cache
@@ -120,25 +121,31 @@ class Session:
         events.create_view("events", replace=True)
         self._tables.add("events")
 
-    def frame(self, name: str) -> pl.DataFrame:
+    def frame(self, name: str, parameters: Mapping[str, object] | None = None) -> pl.DataFrame:
         """Return all rows of query *name*; `QueryError` when it, or a table it reads, is not
         there.
         """
-        self._create_up_to(name)
+        self._create_up_to(name, has_parameters=bool(parameters))
         try:
-            frame: pl.DataFrame = self._connection.sql(f'select * from "{name}"').pl()  # noqa: S608  # names of our own files
+            if parameters:
+                frame: pl.DataFrame = self._connection.sql(
+                    load_queries()[name], params=dict(parameters)
+                ).pl()
+            else:
+                frame = self._connection.sql(f'select * from "{name}"').pl()  # noqa: S608  # a file's name
         except duckdb.Error as error:
             raise QueryError(f"query {name} failed: {error}") from error
         return frame
 
-    def _create_up_to(self, wanted: str) -> None:
+    def _create_up_to(self, wanted: str, *, has_parameters: bool) -> None:
         queries = load_queries()
         if wanted not in queries:
             raise QueryError(
                 f"there is no query {wanted!r}", hint=f"there are {', '.join(queries)}"
             )
         for name in _ordered_queries():
-            if name not in self._created and name in _needed(wanted):
+            is_itself = name == wanted and has_parameters
+            if name not in self._created and name in _needed(wanted) and not is_itself:
                 self._create(name, queries[name])
 
     def _create(self, name: str, text: str) -> None:
@@ -149,6 +156,31 @@ class Session:
         except duckdb.Error as error:
             raise QueryError(f"query {name} cannot be run: {error}") from error
         self._created.add(name)
+
+
+def classify(texts: pl.Series, patterns: pl.DataFrame) -> pl.DataFrame:
+    """Return the class of each distinct text that a rule takes: text, error_class, error_kind.
+
+    *patterns*: rule_order, pattern_order, error_class, kind, literal (lower case), regex (RE2). The
+    first pattern in that order wins. Texts that none takes, and nulls, are left out.
+    """
+    keys = texts.drop_nulls().unique().sort().to_frame("text").with_row_index("key_id")
+    found: dict[int, tuple[str, str | None]] = {}
+    with Session() as session:
+        session.register("keys", keys)
+        session.register("patterns", patterns)
+        for row in session.frame("pattern_candidates").iter_rows(named=True):
+            parameters = {name: row[name] for name in ("rule_order", "pattern_order", "regex")}
+            for key in session.frame("pattern_hits", parameters)["key_id"]:
+                found.setdefault(key, (row["error_class"], row["error_kind"]))
+    rows = [(key, *names) for key, names in found.items()]
+    schema: Schema = {
+        "key_id": keys.schema["key_id"],
+        "error_class": pl.String,
+        "error_kind": pl.String,
+    }
+    named = pl.DataFrame(rows, schema=schema, orient="row")
+    return keys.join(named, on="key_id", maintain_order="left").drop("key_id")
 
 
 @cache

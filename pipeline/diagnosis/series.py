@@ -14,10 +14,10 @@ import polars as pl
 from pipeline.diagnosis.coverage import EVERYTHING, Coverage, all_buckets, bucket_seconds
 from pipeline.diagnosis.windows import Choice
 from pipeline.model import WindowName
-from pipeline.schema import TIMESTAMP
+from pipeline.schema import TIMESTAMP, Schema
 
 TOTAL = "total"
-_GRID: dict[str, pl.DataType | type[pl.DataType]] = {
+_GRID: Schema = {
     "window_name": pl.String,
     "bucket_start": TIMESTAMP,
     "bucket_end": TIMESTAMP,
@@ -63,7 +63,7 @@ def service_coverage(services: Sequence[str], grid: Grid, coverage: Coverage) ->
         for name in services
         for window, start, end in grid.frame.iter_rows()
     ]
-    schema: dict[str, pl.DataType | type[pl.DataType]] = {
+    schema: Schema = {
         "service_name": pl.String,
         "window_name": pl.String,
         "bucket_start": TIMESTAMP,
@@ -188,7 +188,7 @@ def onset_minutes(
     minute.
     """
     columns = ["bucket_start", "event_count", "capped_count", "covered_seconds"]
-    schema: dict[str, pl.DataType | type[pl.DataType]] = {
+    schema: Schema = {
         "bucket_start": TIMESTAMP,
         "covered_seconds": pl.Float64,
     }

@@ -13,7 +13,7 @@ import polars as pl
 from pipeline.diagnosis.times import parse_duration, parse_time, shown
 from pipeline.errors import UndecidableError, UsageError
 from pipeline.model import DataWarning, Settings, Window, WindowName
-from pipeline.schema import TIMESTAMP
+from pipeline.schema import TIMESTAMP, Schema
 
 # Clocks of hosts differ and rotation is not atomic: two folders may overlap by this much.
 ALLOWED_OVERLAP = timedelta(minutes=15)
@@ -47,7 +47,7 @@ class Choice:
             ("baseline", self.baseline_origin, window.start, window.end) for window in self.baseline
         ]
         rows.append(("candidate", "candidate", self.candidate.start, self.candidate.end))
-        schema: dict[str, pl.DataType | type[pl.DataType]] = {
+        schema: Schema = {
             "window_name": pl.String,
             "origin": pl.String,
             "window_start": TIMESTAMP,
