@@ -1,7 +1,7 @@
 """Times of the demo: microseconds since the start, spelt as each program spells them.
 
-Formatting a date for each of some 300,000 lines would take most of the time, so every second of the two
-days is spelt once, in a table.
+Formatting a date for each of some 400,000 lines would take most of the time, so every second of
+the two days is spelt once, in a table.
 """
 
 import math
@@ -9,6 +9,7 @@ import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import pairwise
 
 MICROS = 1_000_000
 HOUR = 3600 * MICROS
@@ -44,7 +45,7 @@ def _blank_seconds() -> list[str]:
 
 
 def rfc3339(micros: int, nanos: int) -> str:
-    """Spell as container engines do: nine digits, `Z`; *nanos* are the digits below a microsecond."""
+    """Spell as container engines do; *nanos* are the three digits below a microsecond."""
     return f"{_seconds()[micros // MICROS]}.{micros % MICROS:06d}{nanos:03d}Z"
 
 
@@ -111,4 +112,4 @@ def sample(
 def _hourly(span: Span) -> list[Span]:
     start, end = span
     borders = [start, *range((start // HOUR + 1) * HOUR, end, HOUR), end]
-    return list(zip(borders, borders[1:], strict=False))
+    return list(pairwise(borders))

@@ -1,7 +1,7 @@
 """Envelopes: what the platform puts around the lines, and the files it puts them in.
 
-Each writer takes the sorted events of its containers and returns how many lines and events went into
-each file. Nothing here knows what a line says.
+Each writer takes the sorted events of its containers and returns how many lines and events went
+into each file. Nothing here knows what a line says.
 """
 
 import gzip

@@ -1,4 +1,4 @@
-"""The rest of the stack: each container's ordinary lines and its background errors, spelt as its program does."""
+"""The rest of the stack: ordinary lines and background errors, as each program spells them."""
 
 import json
 import random
@@ -12,6 +12,7 @@ from pipeline.demo.clock import (
     dot_millis,
     iso_millis,
     iso_seconds,
+    moment,
     slashes,
 )
 from pipeline.demo.events import Event, address, background, every, once, repeat, token
@@ -28,13 +29,15 @@ def nginx(rng: random.Random) -> Iterator[Event]:
     def access(micros: int) -> str:
         status = "304" if rng.random() < 0.3 else "404" if rng.random() < 0.01 else "200"
         return (
-            f'{address(rng)} - - [{common_log(micros)}] "GET {rng.choice(pages)} HTTP/1.1" {status} '
-            f'{rng.randrange(200, 90_000)} "-" "{rng.choice(agents)}" request_id={token(rng)}'
+            f'{address(rng)} - - [{common_log(micros)}] "GET {rng.choice(pages)} HTTP/1.1" '
+            f'{status} {rng.randrange(200, 90_000)} "-" "{rng.choice(agents)}" '
+            f"request_id={token(rng)}"
         )
 
     def problem(micros: int, level: str, text: str) -> str:
         return (
-            f"{slashes(micros)} [{level}] 29#29: *{next(connection)} {text}, client: {address(rng)}, "
+            f"{slashes(micros)} [{level}] 29#29: *{next(connection)} {text}, "
+            f"client: {address(rng)}, "
             'server: app.example, request: "GET /chat/stream HTTP/1.1", '
             'upstream: "http://172.18.0.9:8080/chat/stream", host: "app.example"'
         )
@@ -54,7 +57,7 @@ def _probe(micros: int, request: str) -> str:
 def postgres(rng: random.Random) -> Iterator[Event]:
     """Refused statements of the importer's role, and checkpoints.
 
-    The API's own role has `log_min_messages` at fatal, so the incident's error is in the API's log only.
+    The API's own role has `log_min_messages` at fatal, so its errors stand in its own log only.
     """
 
     def line(micros: int, pid: int, text: str) -> str:
@@ -135,7 +138,7 @@ def auth(rng: random.Random) -> Iterator[Event]:
 
     yield from repeat(
         rng,
-        5200,
+        4600,
         lambda micros: line(
             micros, "INFO", "auth.login:login:48", f"user {rng.randrange(1, 400)} in"
         ),
@@ -209,11 +212,11 @@ def qdrant(rng: random.Random) -> Iterator[Event]:
     """The vector store: searches and probes."""
 
     def line(micros: int, text: str) -> str:
-        return f"{iso_millis(micros)}  INFO actix_web::middleware::logger: {text}"
+        return f"{moment(micros)}  INFO actix_web::middleware::logger: {text}"
 
     yield from repeat(
         rng,
-        5000,
+        4200,
         lambda micros: line(
             micros,
             '172.18.0.7 "POST /collections/documents/points/search HTTP/1.1" 200 '

@@ -1,9 +1,9 @@
 """What happens in the demo, as numbers: the plan that every seed keeps.
 
-A stack of 21 containers works for a day, then gets a new version of its API shortly after six in the
-morning. From then on queries name an enum type that the database does not know under that name: requests
-that need Google tokens fail, the middleware breaks on the failed requests, and the worker that waits
-for the calendar runs into its time limit. A roll-back ends it. All else goes on as before.
+A stack of 21 containers works for a day, then gets a new version of its API shortly after six in
+the morning. From then on queries name an enum type that the database does not find: requests that
+need Google tokens fail, the middleware breaks on the failed requests, and the worker that waits for
+the calendar runs into its time limit. A roll-back ends it. All else goes on as before.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ QUIET: tuple[Span, ...] = ((SPLIT, DEPLOY), (ROLL_BACK + 5_000_000, END))
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """An error class that both days have at one rate; *is_traffic*: it follows the daily profile."""
+    """An error class at one rate in both days; *is_traffic*: it follows the daily profile."""
 
     name: str
     service_name: str

@@ -1,4 +1,4 @@
-"""Tracebacks as the programs of the stack print them, with places for what differs between events."""
+"""Tracebacks as the programs of the stack print them, with places for what differs."""
 
 _PACKAGES = "/usr/local/lib/python3.11/site-packages"
 _DIRECT = "\n\nThe above exception was the direct cause of the following exception:\n\n"
@@ -34,12 +34,12 @@ _ENUM = (
     + _UNDEFINED
     + _DIRECT
     + _BEGIN
-    + _frame("/app/api/routers/google.py", 58, "token_for", "token = await tokens.find(user, service)")
+    + _frame("/app/api/routers/google.py", 58, "token_for", "token = await find(user, service)")
     + _frame("/app/shared/services/oauth_token_service.py", 41, "find",
              "row = await self.repository.by_service(user_id, service)")
     + _frame("/app/shared/database/repositories/oauth_tokens.py", 73, "by_service",
              "result = await self.session.execute(query)")
-    + _library("sqlalchemy/ext/asyncio/session.py", 463, "execute", "result = await greenlet_spawn(")
+    + _library("sqlalchemy/ext/asyncio/session.py", 463, "execute", "await greenlet_spawn(")
     + _library("sqlalchemy/engine/base.py", 2355, "_handle_dbapi_exception",
                "raise sqlalchemy_exception.with_traceback(exc_info[2]) from e")
     + "sqlalchemy.exc.ProgrammingError: "
@@ -83,7 +83,7 @@ ASGI_MESSAGE = (
 TIMEOUT = (
     _BEGIN
     + _library("httpx/_transports/default.py", 101, "map_httpcore_exceptions", "yield")
-    + _library("httpcore/_sync/http11.py", 217, "_receive_event", "data = self._network_stream.read(")
+    + _library("httpcore/_sync/http11.py", 217, "_receive_event", "data = self._stream.read(")
     + "httpcore.ReadTimeout: timed out"
     + _DIRECT
     + _BEGIN

@@ -2,15 +2,14 @@
 
 import json
 import random
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
 from pipeline.demo import stack
 from pipeline.demo.api import ChainLink, api, plan_chain, worker
-from pipeline.demo.clock import WINDOWS, moment
+from pipeline.demo.clock import WINDOWS, iso_seconds, moment
 from pipeline.demo.envelopes import (
     Written,
     as_rows,
@@ -27,6 +26,8 @@ from pipeline.demo.story import (
     LAGS,
     NEW_CLASSES,
     ROLL_BACK,
+    Background,
+    Endpoint,
 )
 
 _DOCKER = ("api", "worker", "nginx", "postgres", "redis", "auth", "ollama", "qdrant")
@@ -43,9 +44,10 @@ Truth = dict[str, object]
 def write_demo(folder: Path, *, seed: int = 20250810) -> Truth:
     """Write two days of logs of a 21-container stack below *folder*, and the truth about them.
 
-    The logs go to `folder/logs`, the truth to `folder/truth.json`; it is also returned. Counts of errors, of
-    requests and of failures are the same for every *seed*; times, ids and who asked differ. The same
-    seed gives the same bytes. Files of the same names are overwritten; nothing else is touched.
+    The logs go to `folder/logs`, the truth to `folder/truth.json`; it is also returned. Counts of
+    errors, of requests and of failures are the same for every *seed*; times, ids and who asked
+    differ. The same seed gives the same bytes. Files of the same names are overwritten; nothing
+    else is touched.
     Raises `OSError` when the folder cannot be written.
     """
     logs = folder / "logs"
@@ -82,55 +84,20 @@ def _truth(
     chain: list[ChainLink],
     written: list[Written],
 ) -> Truth:
-    errors = [(event, name) for name, listed in events.items() for event in listed if event.label]
-    counts = {window: partial(_in, span) for window, span in WINDOWS.items()}
-    classes = [
-        _class(name, [e for e, _ in errors if e.label == name], chain) for name in NEW_CLASSES
-    ]
+    errors = [event for listed in events.values() for event in listed if event.label]
+    baseline = WINDOWS["baseline"]
     return {
         "seed": seed,
-        "windows": {
-            window: {
-                "start": moment(span[0]),
-                "end": moment(span[1]),
-                "error_count": sum(counts[window](event) for event, _ in errors),
-                "request_count": sum(_planned(window, "requests")),
-                "failed_request_count": sum(_planned(window, "failures")),
-            }
-            for window, span in WINDOWS.items()
-        },
-        "classes": classes,
-        "background": [
-            {
-                "name": plan.name,
-                "service_name": plan.service_name,
-                **{
-                    f"{window}_count": sum(
-                        counts[window](event) for event, _ in errors if event.label == plan.name
-                    )
-                    for window in WINDOWS
-                },
-                "follows_traffic": plan.is_traffic,
-            }
-            for plan in BACKGROUND
-        ],
-        "endpoints": [
-            {
-                "service_name": "api",
-                "http_request_method": endpoint.method,
-                "http_route": endpoint.route,
-                "baseline_request_count": endpoint.baseline_requests,
-                "candidate_request_count": endpoint.candidate_requests,
-                "baseline_failure_count": endpoint.baseline_failures,
-                "candidate_failure_count": endpoint.candidate_failures,
-                "is_affected": endpoint.broken_count > 0,
-            }
-            for endpoint in ENDPOINTS
-        ],
+        # What `analyze` is to be told: by itself it would take the last quarter as the candidate.
+        "baseline_argument": f"{iso_seconds(baseline[0])}..{iso_seconds(baseline[1])}",
+        "windows": {window: _window(window, errors) for window in WINDOWS},
+        "classes": [_class(name, errors, chain) for name in NEW_CLASSES],
+        "background": [_background(plan, errors) for plan in BACKGROUND],
+        "endpoints": [_endpoint(endpoint) for endpoint in ENDPOINTS],
         "chain": {"order": list(_CHAIN), "edges": _edges(chain)},
         "changes": [
-            {"timestamp": moment(DEPLOY), "service_name": "api", "kind": "restart"},
-            {"timestamp": moment(ROLL_BACK), "service_name": "api", "kind": "restart"},
+            {"timestamp": moment(micros), "service_name": "api", "kind": kind}
+            for micros, kind in ((DEPLOY, "deploy"), (ROLL_BACK, "restart"))
         ],
         "containers": sorted(events),
         "envelopes": sorted({item.envelope for item in written}),
@@ -140,23 +107,56 @@ def _truth(
     }
 
 
-def _in(span: tuple[int, int], event: Event) -> bool:
-    return span[0] <= event.micros < span[1]
+def _count(window: str, events: Iterable[Event]) -> int:
+    start, end = WINDOWS[window]
+    return sum(start <= event.micros < end for event in events)
 
 
-def _planned(window: str, what: str) -> list[int]:
-    return [getattr(endpoint, f"{window}_{what}") for endpoint in ENDPOINTS]
+def _window(window: str, errors: list[Event]) -> Truth:
+    start, end = WINDOWS[window]
+    return {
+        "start": moment(start),
+        "end": moment(end),
+        "error_count": _count(window, errors),
+        "api_request_count": sum(getattr(item, f"{window}_requests") for item in ENDPOINTS),
+        # The static files of nginx never fail.
+        "failed_request_count": sum(getattr(item, f"{window}_failures") for item in ENDPOINTS),
+    }
 
 
-def _class(name: str, events: list[Event], chain: list[ChainLink]) -> Truth:
-    times = [event.micros for event in events]
+def _background(plan: Background, errors: list[Event]) -> Truth:
+    events = [event for event in errors if event.label == plan.name]
+    return {
+        "name": plan.name,
+        "service_name": plan.service_name,
+        "baseline_count": _count("baseline", events),
+        "candidate_count": _count("candidate", events),
+        "follows_traffic": plan.is_traffic,
+    }
+
+
+def _endpoint(endpoint: Endpoint) -> Truth:
+    return {
+        "service_name": "api",
+        "http_request_method": endpoint.method,
+        "http_route": endpoint.route,
+        "baseline_request_count": endpoint.baseline_requests,
+        "candidate_request_count": endpoint.candidate_requests,
+        "baseline_failure_count": endpoint.baseline_failures,
+        "candidate_failure_count": endpoint.candidate_failures,
+        "is_affected": endpoint.broken_count > 0,
+    }
+
+
+def _class(name: str, errors: list[Event], chain: list[ChainLink]) -> Truth:
+    times = [event.micros for event in errors if event.label == name]
     lags = [
         (at - link.enum_binding) / 1e6 for link in chain if (at := getattr(link, name)) is not None
     ]
     return {
         "name": name,
         "service_name": "worker" if name == "timeout" else "api",
-        "count": len(events),
+        "count": len(times),
         "first": moment(min(times)),
         "last": moment(max(times)),
         "median_seconds_after_enum_binding": round(median(lags), 6),
