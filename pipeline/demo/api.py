@@ -82,8 +82,8 @@ def _shuffled_endpoints(rng: random.Random) -> list[Endpoint]:
 
 def api(rng: random.Random, chain: list[ChainLink]) -> Iterator[Event]:
     """Yield what the API writes: access lines on stdout, the rest on stderr."""
-    for start, old in ((2 * MICROS, 1), (DEPLOY, 7), (ROLL_BACK, 1)):
-        yield from _start(start, old)
+    for start in (2 * MICROS, DEPLOY, ROLL_BACK):
+        yield from _start(start)
     for endpoint in ENDPOINTS:
         yield from _requests(rng, endpoint)
     for link in chain:
@@ -92,7 +92,11 @@ def api(rng: random.Random, chain: list[ChainLink]) -> Iterator[Event]:
     yield from repeat(rng, 260, lambda micros: _slow(rng, micros), "stderr")
 
 
-def _start(micros: int, pid: int) -> Iterator[Event]:
+def _start(micros: int) -> Iterator[Event]:
+    """Yield the lines of a start whose server process begins exactly at *micros*."""
+    if micros in (DEPLOY, ROLL_BACK):
+        stop = ["INFO:     Shutting down", "INFO:     Finished server process [1]"]
+        yield from once(micros - 2 * MICROS, stop)
     lines = ["INFO  [alembic.runtime.migration] Context impl PostgresqlImpl."]
     if micros == DEPLOY:
         lines.append(
@@ -100,13 +104,12 @@ def _start(micros: int, pid: int) -> Iterator[Event]:
             "add the knowledge graph of the memory service"
         )
     lines += [
-        f"INFO:     Started server process [{pid}]",
+        "INFO:     Started server process [1]",
         "INFO:     Waiting for application startup.",
         "INFO:     Application startup complete.",
         "INFO:     Uvicorn running on http://0.0.0.0:8000 (Press CTRL+C to quit)",
     ]
-    # The server process is what the deployment is dated by.
-    return once(micros - 10_000 * lines.index(f"INFO:     Started server process [{pid}]"), lines)
+    yield from once(micros - 10_000 * lines.index("INFO:     Started server process [1]"), lines)
 
 
 def _access(
@@ -208,8 +211,9 @@ def worker(rng: random.Random, chain: list[ChainLink]) -> Iterator[Event]:
         3 * MICROS,
         [f"[{comma_millis(3 * MICROS)}: INFO/MainProcess] celery@worker ready."],
     )
-    for received in repeat(rng, 4800, lambda micros: "", "stderr"):
-        yield from _task(rng, received.micros)
+    for span in WINDOWS.values():
+        for micros in sample(rng, 4800, [span]):
+            yield from _task(rng, micros)
     yield from background(rng, "retries_exhausted", lambda micros: _exhausted(rng, micros))
     for link in chain:
         if link.timeout is not None:
