@@ -47,9 +47,11 @@ def repeat(
             yield Event(micros, stream, make(micros))
 
 
-def every(seconds: int, make: Callable[[int], str], stream: str = "stdout") -> Iterator[Event]:
-    """Yield what a timer writes: one event each *seconds*, a little after the full second."""
-    for micros in range(250_000, END, seconds * 1_000_000):
+def every(
+    seconds: int, make: Callable[[int], str], stream: str = "stdout", *, after: int = 250_000
+) -> Iterator[Event]:
+    """Yield what a timer writes: one event each *seconds*, *after* microseconds past the second."""
+    for micros in range(after, END, seconds * 1_000_000):
         yield Event(micros, stream, make(micros))
 
 

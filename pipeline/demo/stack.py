@@ -95,9 +95,10 @@ def postgres(rng: random.Random) -> Iterator[Event]:
     yield from every(
         300,
         lambda micros: line(
-            micros + 3000, 27, f"LOG:  checkpoint complete: wrote {rng.randrange(20, 900)} buffers"
+            micros, 27, f"LOG:  checkpoint complete: wrote {rng.randrange(20, 900)} buffers"
         ),
         "stderr",
+        after=4_250_000,
     )
     yield from background(rng, "duplicate_key", duplicate)
     yield from background(rng, "foreign_key", orphan)
@@ -123,7 +124,9 @@ def redis(rng: random.Random) -> Iterator[Event]:
         ),
     )
     yield from every(
-        300, lambda micros: line(micros + 200_000, "*", "Background saving terminated with success")
+        300,
+        lambda micros: line(micros, "*", "Background saving terminated with success"),
+        after=450_000,
     )
     yield from repeat(
         rng, 24, lambda micros: line(micros, "#", "Connection with replica client lost.")
