@@ -20,7 +20,7 @@ __all__ = [
 
 
 def to_json(result: "Result") -> str:
-    """Return ``result.json``: keys in the order of the model, times in UTC with Z, a newline at the end."""
+    """Return ``result.json``: keys in the order of the model, times in UTC with Z."""
     from pipeline.render import serialize
 
     return serialize.to_json(result)

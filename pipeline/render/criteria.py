@@ -6,7 +6,7 @@ from pipeline.render.untrusted import toml_string
 
 _HEADER = """\
 # Success criteria of one run: what has to hold on later logs for the incident to be over.
-# `threshold` is the most that passes. `minimum_exposure` is the covered time, in hours, below which nothing is said.
+# `threshold` is the most that passes. Below `minimum_exposure` covered hours nothing is said.
 # Rates are per covered hour, shares are of requests. Edit, delete or add entries as you see fit.
 """
 
@@ -20,8 +20,9 @@ def render_criteria(result: Result) -> str:
     head = [
         "schema_version = 1",
         f"run_id = {toml_string(result.run.run_id)}",
-        *(f"{name} = {iso(at)}" for name, at in (("start", window.start), ("end", window.end)) if at),
-    ]  # fmt: skip
+        *([f"start = {iso(window.start)}"] if window.start else []),
+        *([f"end = {iso(window.end)}"] if window.end else []),
+    ]
     entries = [_entry(criterion) for criterion in result.criteria]
     return "\n".join([_HEADER + "\n".join(head) + "\n", *entries])
 

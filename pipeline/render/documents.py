@@ -1,6 +1,9 @@
 """The templates of ``reports/`` made into documents."""
 
+import base64
 import dataclasses
+import hashlib
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -9,8 +12,9 @@ from markupsafe import Markup
 
 from pipeline.model import Result
 from pipeline.render import untrusted
-from pipeline.render.context import ReportContext, build_context
+from pipeline.render.context import MARKDOWN, build_context
 from pipeline.render.untrusted import Untrusted
+from pipeline.render.views import ReportContext
 from pipeline.resources import resource_dir
 
 
@@ -21,7 +25,7 @@ def render_html(result: Result) -> str:
 
 def render_markdown(result: Result) -> str:
     """Return the report in GitHub's Markdown."""
-    return _render("report.md.j2", build_context(result))
+    return _render("report.md.j2", build_context(result, MARKDOWN))
 
 
 def _render(template: str, context: ReportContext) -> str:
@@ -33,7 +37,7 @@ def _render(template: str, context: ReportContext) -> str:
 def environment() -> jinja2.Environment:
     """Return the environment: undefined names fail, HTML is escaped, untrusted text needs a filter.
 
-    `select_autoescape` looks at the last suffix and would leave ``report.html.j2`` unescaped unless told.
+    `select_autoescape` looks at the last suffix and would leave ``report.html.j2`` raw by default.
     """
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(resource_dir("reports")),
@@ -44,9 +48,30 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    for name, function in _FILTERS.items():
-        made.filters[name] = function
+    made.filters.update(_FILTERS)
+    made.globals["assets"] = _assets()
     return made
+
+
+@dataclass(frozen=True, slots=True)
+class Assets:
+    """Style and script as they stand in the page, with the hashes that the policy names."""
+
+    style: Markup
+    style_hash: str
+    script: Markup
+    script_hash: str
+
+
+def _assets() -> Assets:
+    folder = resource_dir("reports") / "assets"
+    style = (folder / "report.css").read_text(encoding="utf-8")
+    script = (folder / "report.js").read_text(encoding="utf-8")
+    return Assets(Markup(style), _hash(style), Markup(script), _hash(script))
+
+
+def _hash(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _finalize(value: Any) -> Any:  # noqa: ANN401  # whatever an expression of a template gives
@@ -57,7 +82,7 @@ def _finalize(value: Any) -> Any:  # noqa: ANN401  # whatever an expression of a
 
 def _marked(function: Any) -> Any:  # noqa: ANN401  # a filter that returns finished HTML
     def filter_(value: Untrusted, *arguments: Any) -> Markup:  # noqa: ANN401
-        return Markup(function(value, *arguments))  # noqa: S704  # these functions escape
+        return Markup(function(value, *arguments))  # these functions escape
 
     return filter_
 

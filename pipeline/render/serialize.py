@@ -14,15 +14,16 @@ from pipeline.model import SCHEMA_VERSION, ChainEdge, Result
 from pipeline.render.untrusted import visible
 
 # `from` is a word of Python's own; in the document an edge runs from one node to another.
-_RENAMED = {ChainEdge: {"source": "from", "target": "to"}}
+_RENAMED: dict[type, dict[str, str]] = {ChainEdge: {"source": "from", "target": "to"}}
 _HINT = "name the result.json of a finished run, or the folder that holds it"
 
 
 def to_json(result: Result) -> str:
     """Return the document: keys in the order of the model, a newline at the end.
 
-    Times are ISO 8601 with Z; numbers that are not finite become null, since JSON has no word for them. Characters
-    that a terminal would obey or that nobody sees are escaped, so that the document can be printed.
+    Times are ISO 8601 with Z; numbers that are not finite become null, since JSON has no word for
+    them. Characters that a terminal would obey or that nobody sees are escaped, so that the
+    document can be printed.
     """
     return _escape_hidden(_pretty(_plain(result), "")) + "\n"
 
@@ -102,11 +103,12 @@ def _structured(document: dict[str, Any]) -> Result:
     import cattrs
 
     try:
-        return _converter().structure(document, Result)
+        result: Result = _converter().structure(document, Result)
     except cattrs.BaseValidationError as error:
         problems = cattrs.transform_error(error)
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise UsageError(f"not a result: {problems[0]}{more}", hint=_HINT) from error
+    return result
 
 
 def _converter() -> Any:  # noqa: ANN401  # cattrs is imported only where it is used
@@ -119,7 +121,7 @@ def _converter() -> Any:  # noqa: ANN401  # cattrs is imported only where it is 
         converter.register_structure_hook(kind, _reader_of(kind))
     for owner, names in _RENAMED.items():
         renames: dict[str, Any] = {name: override(rename=shown) for name, shown in names.items()}
-        hook = make_dict_structure_fn(owner, converter, **renames)
+        hook: Any = make_dict_structure_fn(owner, converter, **renames)
         converter.register_structure_hook(owner, hook)
     return converter
 
@@ -136,7 +138,7 @@ def _reader_of(kind: type) -> Any:  # noqa: ANN401  # a function from a JSON val
     return read
 
 
-def _read_time(value: Any, _: object) -> datetime:  # noqa: ANN401  # anything may stand in a document
+def _read_time(value: object, _: object) -> datetime:
     if not isinstance(value, str):
         raise ValueError(f"expected a time, found {type(value).__name__}")
     moment = datetime.fromisoformat(value)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePath
 
 from pipeline.model import Finding, Result, Verdict
-from pipeline.render.figures import bars, count, interval, moment, rate, ratio
+from pipeline.render.figures import TIMES, bars, count, interval, moment, rate, ratio
 from pipeline.render.untrusted import terminal_text
 from pipeline.render.words import (
     VERDICT_WORDS,
@@ -14,6 +14,7 @@ from pipeline.render.words import (
     change_of,
     coverage_parts,
     earliest_onset,
+    first_seen_of,
     is_risen,
     main_path,
     name_of,
@@ -25,8 +26,11 @@ Painter = Callable[[str, str], str]
 
 MAX_ROWS = 12
 MIN_WIDTH = 40
-_NAME_CELLS = 32
-_SPARK_CELLS = 24
+_HEAD = ("class", "state", "base/h", "now/h", "change", "first seen (UTC)")
+_NUMBERS = frozenset({2, 3, 4})  # columns of _HEAD that stand to the right
+_FEWEST = 4
+_NAME_CELLS = 28
+_MIN_COURSE, _MAX_COURSE = 8, 24
 _STYLES = {
     Verdict.REGRESSION: "1;97;41",
     Verdict.WATCH: "1;30;43",
@@ -39,8 +43,8 @@ _DIM, _BAD, _DOUBT = "2", "31", "33"
 def render_terminal(result: Result, *, width: int, color: bool, files: list[str]) -> str:
     """Return the summary as lines of at most *width* cells, ending with a newline.
 
-    *files* are the paths that were written, named at the end. Without *color* there is no control character but
-    the newline, whatever the logs held.
+    *files* are the paths that were written, named at the end. Without *color* there is no control
+    character but the newline, whatever the logs held.
     """
     width = max(width, MIN_WIDTH)
     paint = _paint if color else _plain
@@ -91,7 +95,8 @@ def _pad(text: str, width: int, *, is_right: bool = False) -> str:
 
 def _wrap(text: str, width: int, indent: int = 0) -> list[str]:
     """Break *text* at spaces; a word longer than a line is broken where it must be."""
-    lines, line = [], ""
+    lines: list[str] = []
+    line = ""
     for word in text.split(" "):
         room = width - (indent if lines else 0)
         if line and cells(line) + 1 + cells(word) > room:
@@ -114,7 +119,7 @@ def _verdict(result: Result, width: int, paint: Painter) -> list[str]:
     totals = result.totals
     if totals.rate_ratio is not None:
         bounds = interval(totals.rate_ratio_lower, totals.rate_ratio_upper)
-        facts.append(f"all errors × {ratio(totals.rate_ratio)} (95 % {bounds})")
+        facts.append(f"all errors {TIMES} {ratio(totals.rate_ratio)} (95 % {bounds})")
     onset = earliest_onset(result)
     if onset:
         facts.append(f"onset {moment(onset)} UTC")
@@ -132,26 +137,41 @@ def _table(result: Result, width: int, paint: Painter) -> list[str]:
     shown, rest = result.findings[:MAX_ROWS], result.findings[MAX_ROWS:]
     if not shown:
         return ["no error, warning or failed request in the logs"]
-    head = ("class", "state", "base/h", "now/h", "change", "first seen (UTC)", "course")
-    rows = [head, *(_row(finding, result) for finding in shown)]
-    rights = (False, False, True, True, True, False, False)
-    widths = [max(cells(row[at]) for row in rows) for at in range(len(head))]
-    # What does not fit is left out from the right: the name, the state and the rates are the answer.
-    columns = len(head)
-    while columns > 4 and sum(widths[:columns]) + 2 * (columns - 1) > width:
-        columns -= 1
-    spare = width - sum(widths[1:columns]) - 2 * (columns - 1)
-    widths[0] = min(widths[0], max(spare, 8))
-    lines = []
-    for at, row in enumerate(rows):
-        fields = [
-            _pad(_cut(row[i], widths[i]), widths[i], is_right=rights[i]) for i in range(columns)
-        ]
-        finding = shown[at - 1] if at else None
-        lines.append(_painted_row(fields, finding, paint))
+    rows = [_HEAD, *(_row(finding) for finding in shown)]
+    widths = _fit([max(cells(row[at]) for row in rows) for at in range(len(_HEAD))], width)
+    courses = width - sum(widths) - 2 * len(widths)
+    if len(widths) == len(_HEAD) and courses >= _MIN_COURSE:
+        room = min(courses, _MAX_COURSE)
+        courses_of = ["course", *(_course(one, room) for one in shown)]
+        rows = [(*row, course) for row, course in zip(rows, courses_of, strict=True)]
+        widths.append(room)
+    lines = [
+        _table_line(row, widths, shown[at - 1] if at else None, paint)
+        for at, row in enumerate(rows)
+    ]
     if rest:
         lines.extend(_wrap(f"and {len(rest):,} more: {state_counts(rest)}", width, 4))
     return lines
+
+
+def _fit(widths: list[int], width: int) -> list[int]:
+    """Drop columns from the right, then shorten the name: state and rates are the answer."""
+    widths = list(widths)
+    while len(widths) > _FEWEST and sum(widths) + 2 * (len(widths) - 1) > width:
+        widths.pop()
+    spare = width - sum(widths[1:]) - 2 * (len(widths) - 1)
+    widths[0] = min(widths[0], max(spare, 8))
+    return widths
+
+
+def _table_line(
+    row: Sequence[str], widths: Sequence[int], finding: Finding | None, paint: Painter
+) -> str:
+    fields = [
+        _pad(_cut(text, width), width, is_right=at in _NUMBERS)
+        for at, (text, width) in enumerate(zip(row, widths, strict=False))
+    ]
+    return _painted_row(fields, finding, paint)
 
 
 def _painted_row(fields: list[str], finding: Finding | None, paint: Painter) -> str:
@@ -163,31 +183,33 @@ def _painted_row(fields: list[str], finding: Finding | None, paint: Painter) -> 
     return "  ".join(fields)
 
 
-def _row(finding: Finding, result: Result) -> tuple[str, ...]:
+def _row(finding: Finding) -> tuple[str, ...]:
     state = state_of(finding)
-    first = "in baseline" if finding.baseline_count else moment(finding.first_seen)[5:] or "–"
     return (
         _cut(terminal_text(name_of(finding)), _NAME_CELLS),
         state.upper() if finding.is_regression else state,
         rate(finding.baseline_rate),
         rate(finding.candidate_rate),
         change_of(finding),
-        first,
-        _course(finding),
+        _day_and_time(finding),
     )
 
 
-def _course(finding: Finding) -> str:
+def _day_and_time(finding: Finding) -> str:
+    # The year stands in the verdict; what a reader compares is day and time.
+    first = first_seen_of(finding)
+    return first[5:] if first[:4].isdigit() else first
+
+
+def _course(finding: Finding, width: int) -> str:
     points = sorted(finding.hourly, key=lambda point: point.bucket_start)
     if not points:
         return ""
-    per_cell = -(-len(points) // _SPARK_CELLS)
+    per_cell = -(-len(points) // width)
     # From the end backwards, so that only the oldest cell may hold fewer buckets.
-    groups = [
-        points[max(0, end - per_cell) : end] for end in range(len(points), 0, -per_cell)
-    ][::-1]  # fmt: skip
+    groups = [points[max(0, end - per_cell) : end] for end in range(len(points), 0, -per_cell)]
     values: list[float | None] = []
-    for group in groups:
+    for group in reversed(groups):
         covered = sum(point.coverage for point in group)
         values.append(sum(point.event_count for point in group) / covered if covered else None)
     # Below one event a bucket, single events must not look like an outage.
@@ -211,7 +233,10 @@ def _where(result: Result, width: int) -> list[str]:
     if finding is None:
         return []
     services = sorted(finding.services, key=lambda one: (-one.candidate_count, one.service_name))
-    parts = [f"{terminal_text(one.service_name, 60)} ({count(one.candidate_count)})" for one in services[:3]]  # fmt: skip
+    parts = [
+        f"{terminal_text(one.service_name, 60)} ({count(one.candidate_count)})"
+        for one in services[:3]
+    ]
     place = finding.code_location
     if place:
         line = f":{place.code_line_number}" if place.code_line_number is not None else ""
@@ -220,7 +245,7 @@ def _where(result: Result, width: int) -> list[str]:
 
 
 def _doubts(result: Result, width: int, paint: Painter) -> list[str]:
-    lines = []
+    lines: list[str] = []
     for warning in result.coverage.warnings[:3]:
         text = f"{terminal_text(warning.kind)}: {terminal_text(warning.text, 200)}"
         lines += [paint(line, _DOUBT) for line in _labelled("warning", text, width)]
@@ -235,7 +260,9 @@ def _files(files: Sequence[str], width: int) -> list[str]:
     line = f"{'report':<9}{'   '.join(names)}"
     if cells(line) <= width:
         return [line]
-    return [row for at, name in enumerate(names) for row in _labelled("" if at else "report", name, width)]  # fmt: skip
+    labels = ["report", *[""] * (len(names) - 1)]
+    pairs = zip(labels, names, strict=True)
+    return [row for label, name in pairs for row in _labelled(label, name, width)]
 
 
 def _next(result: Result, files: Sequence[str], width: int, paint: Painter) -> list[str]:

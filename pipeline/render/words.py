@@ -3,18 +3,21 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from pipeline.model import (
     Chain,
     ChainEdge,
     Confidence,
     Finding,
-    HourlyPoint,
     Result,
     State,
     Verdict,
 )
-from pipeline.render.figures import count, duration, many, moment, percent, rate, ratio
+from pipeline.render.figures import TIMES, count, many, minute, moment, percent, rate, ratio
+
+if TYPE_CHECKING:
+    from pipeline.render.charts import Slot
 
 VERDICT_WORDS = {
     Verdict.REGRESSION: "Regression",
@@ -52,7 +55,7 @@ def state_of(finding: Finding) -> str:
 def change_of(finding: Finding) -> str:
     """Return the ratio, or the two counts where the baseline has none to divide by."""
     if finding.rate_ratio is not None:
-        return f"× {ratio(finding.rate_ratio)}"
+        return f"{TIMES} {ratio(finding.rate_ratio)}"
     return f"{count(finding.baseline_count)} → {count(finding.candidate_count)}"
 
 
@@ -134,7 +137,8 @@ def main_path(chain: Chain) -> list[tuple[str, str]]:
         if edge.source in labels and edge.target in labels:
             outgoing.setdefault(edge.source, []).append(edge)
     followed = {edge.target for edge in chain.edges}
-    starts = [node.node_id for node in chain.nodes if node.node_id in outgoing and node.node_id not in followed]  # fmt: skip
+    names = [node.node_id for node in chain.nodes]
+    starts = [name for name in names if name in outgoing and name not in followed]
     paths = [_follow(start, outgoing, labels) for start in starts]
     return max(paths, key=len, default=[])
 
@@ -153,28 +157,21 @@ def _follow(
         at = edge.target
 
 
-def series_words(name: str, points: Sequence[HourlyPoint], unit: str) -> str:
+def series_words(name: str, drawn: "Sequence[Slot]", bucket: str) -> str:
     """Return what a line chart shows, for those who do not see it."""
     parts = []
     for window in ("baseline", "candidate"):
-        seen = [point for point in points if point.window == window and point.coverage > 0]
+        seen = [slot for slot in drawn if slot.window == window and slot.rate is not None]
         if not seen:
-            parts.append(f"nothing covered in the {window}")
+            parts.append(f"{window}: nothing covered")
             continue
-        counts = [point.event_count for point in seen]
-        above = sum(1 for p in seen if p.upper is not None and p.event_count > p.upper)
-        text = f"{window}: {count(sum(counts))} in {len(seen):,} {unit}, at most {count(max(counts))} in one"
-        if any(point.upper is not None for point in seen):
-            text += f", {count(above)} above the expected band"
+        highest = max(seen, key=lambda slot: (slot.rate or 0.0, slot.start))
+        events = count(sum(slot.event_count for slot in seen))
+        text = (
+            f"{window}: {events} in {len(seen):,} buckets of "
+            f"{bucket}, highest {rate(highest.rate)} per hour at {minute(highest.start)} UTC"
+        )
+        if any(slot.upper is not None for slot in seen):
+            text += f", {count(sum(slot.is_above for slot in seen))} above the expected band"
         parts.append(text)
     return f"{name}. " + "; ".join(parts) + "."
-
-
-def lag_words(seconds: float | None) -> str:
-    """Return the median lag of an edge."""
-    return duration(seconds)
-
-
-def rates_words(finding: Finding) -> str:
-    """Return both rates in one phrase."""
-    return f"{rate(finding.baseline_rate)} → {rate(finding.candidate_rate)} per hour"

@@ -1,0 +1,386 @@
+"""What the templates read. They decide how it looks; every number, order and choice is made before.
+
+A plain `str` here was made by this program. What came from logs, rules or options is `Untrusted`.
+"""
+
+from dataclasses import dataclass, field
+
+from pipeline.render.charts import Graph, HeatMap, RateChart, Spark
+from pipeline.render.untrusted import Untrusted
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time as read and as machines read it."""
+
+    shown: str
+    iso: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A named thing; *anchor* is its place in the report, empty where it has none."""
+
+    name: Untrusted
+    anchor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One of the large figures; *query_id* is the key into `ReportContext.query_numbers`."""
+
+    value: str
+    label: str
+    tone: str
+    query_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class WindowView:
+    """One of the two windows with its totals."""
+
+    name: str
+    start: Moment
+    end: Moment
+    description: Untrusted
+    covered: str
+    events: str
+    errors: str
+    warnings: str
+    requests: str
+    failed_requests: str
+    excluded: list[Untrusted]
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    """A row of the findings table."""
+
+    link: Link
+    title: Untrusted
+    state: str
+    tone: str
+    first_seen: str
+    baseline_rate: str
+    candidate_rate: str
+    baseline_count: str
+    candidate_count: str
+    change: str
+    interval: str
+    spark: Spark
+    course: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlotRow:
+    """A row of the table behind a chart."""
+
+    time: Moment
+    window: str
+    count: str
+    rate: str
+    expected: str
+    band: str
+    covered: str
+    remark: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChartView:
+    """A chart with its words and the table behind it."""
+
+    chart_id: str
+    name: Untrusted
+    description: Untrusted
+    bucket: str
+    chart: RateChart
+    rows: list[SlotRow]
+
+
+@dataclass(frozen=True, slots=True)
+class SampleView:
+    """One event as it stands in the log."""
+
+    place: Untrusted
+    time: str
+    service: Untrusted
+    body: Untrusted
+
+
+@dataclass(frozen=True, slots=True)
+class KnowledgeView:
+    """What is generally known of such an error; not derived from this input."""
+
+    knowledge_id: Untrusted
+    title: Untrusted
+    mechanism: Untrusted
+    hypotheses: list[Untrusted]
+    check_first: list[Untrusted]
+    remedy: list[Untrusted]
+    verify: list[Untrusted]
+    references: list[Untrusted]
+    reviewed: Untrusted
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateView:
+    """A regressed class with all that the logs tell of it."""
+
+    anchor: str
+    number: int
+    name: Untrusted
+    title: Untrusted
+    state: str
+    tone: str
+    position: str
+    template: Untrusted
+    seen: str
+    rates: str
+    significance: str
+    spacing: str
+    onset: str
+    services: list[Untrusted]
+    location: Untrusted
+    location_share: str
+    correlates: list[Untrusted]
+    samples: list[SampleView]
+    changes: list[Untrusted]
+    knowledge: KnowledgeView | None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """A box of the chain."""
+
+    key: str
+    label: Untrusted
+    kind: str
+    anchor: str
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeView:
+    """An arrow of the chain, as a row of its table."""
+
+    source: Untrusted
+    target: Untrusted
+    source_key: str
+    target_key: str
+    evidence: str
+    grade: str
+    together: str
+    share: str
+    lift: str
+    lag: str
+    control: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChainView:
+    """What followed from what."""
+
+    graph: Graph
+    nodes: list[NodeView]
+    edges: list[EdgeView]
+    first_failures: list[Untrusted]
+    order_unknown: list[tuple[Untrusted, Untrusted]]
+    description: Untrusted
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointView:
+    """An endpoint before and after."""
+
+    name: Untrusted
+    service: Untrusted
+    requests: str
+    failures: str
+    baseline_share: str
+    candidate_share: str
+    change: str
+    interval: str
+    dominant: Link | None
+    source: Untrusted
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    """Events of all findings in one service."""
+
+    name: Untrusted
+    baseline_count: str
+    candidate_count: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeatView:
+    """The heat map with the names of its rows."""
+
+    chart: HeatMap
+    names: list[Untrusted]
+    description: Untrusted
+    bucket: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeView:
+    """A change of the system that the logs tell of."""
+
+    time: Moment
+    service: Untrusted
+    kind: Untrusted
+    text: Untrusted
+    source: Untrusted
+
+
+@dataclass(frozen=True, slots=True)
+class StatementView:
+    """A statement on a component and the query behind it."""
+
+    component: Untrusted
+    text: Untrusted
+    query_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceView:
+    """A statement and whether the input bears it out."""
+
+    statement: Untrusted
+    status: str
+    sign: str
+    query_id: str
+    source: Untrusted
+
+
+@dataclass(frozen=True, slots=True)
+class ActionView:
+    """One action of the plan."""
+
+    priority: str
+    action: Untrusted
+    answers: Link
+    share: str
+    source: Untrusted
+    undone_if: Untrusted
+    verified_by: Untrusted
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionView:
+    """A success criterion with its value now."""
+
+    criterion_id: Untrusted
+    text: Untrusted
+    value_now: str
+    threshold: str
+    exposure: str
+    status: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class WarningView:
+    """A doubt about the input."""
+
+    kind: Untrusted
+    text: Untrusted
+
+
+@dataclass(frozen=True, slots=True)
+class GapView:
+    """A stretch in which a service did not log as usual."""
+
+    service: Untrusted
+    window: str
+    start: Moment
+    end: Moment
+    kind: str
+    length: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceView:
+    """A row of the ledger."""
+
+    path: Untrusted
+    service: Untrusted
+    size: str
+    lines: str
+    events: str
+    unparsed: str
+    span: str
+    formats: Untrusted
+    remark: Untrusted
+    sha256: Untrusted
+
+
+@dataclass(frozen=True, slots=True)
+class QueryView:
+    """A query as it was run."""
+
+    number: int
+    anchor: str
+    query_id: Untrusted
+    title: Untrusted
+    sql: Untrusted
+    parameters: list[Untrusted]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportContext:
+    """Every name that a template may read."""
+
+    page_title: Untrusted = field(metadata={"help": "text of the title bar"})
+    verdict: str = field(metadata={"help": "the answer in words"})
+    tone: str = field(metadata={"help": "bad, warn, ok or plain: how the verdict is coloured"})
+    headline: Untrusted = field(metadata={"help": "the title line, made of numbers"})
+    report_title: Untrusted = field(metadata={"help": "title given with --title, or empty"})
+    author: Untrusted = field(metadata={"help": "name given with --author, or empty"})
+    run_id: Untrusted = field(metadata={"help": "which run this is"})
+    version: Untrusted = field(metadata={"help": "version of the program"})
+    command: Untrusted = field(metadata={"help": "the command to run it again"})
+    settings: list[Untrusted] = field(metadata={"help": "effective settings, name = value"})
+    generated_at: Moment = field(metadata={"help": "time stamp of the report"})
+    windows: list[WindowView] = field(metadata={"help": "baseline and candidate window"})
+    baseline_description: Untrusted = field(metadata={"help": "what was taken as normal"})
+    coverage: list[str] = field(metadata={"help": "what was read: lines, files, services"})
+    rate_unit: Untrusted = field(metadata={"help": "what the total rates are per"})
+    sections: list[tuple[str, str]] = field(metadata={"help": "anchor and title, in order"})
+    lead: list[Untrusted] = field(metadata={"help": "sentences that stand alone"})
+    tiles: list[Tile] = field(metadata={"help": "the large figures"})
+    findings: list[FindingRow] = field(metadata={"help": "rises first, in order of appearance"})
+    findings_more: str = field(metadata={"help": "which findings are not in the table, or empty"})
+    unchanged: list[Untrusted] = field(metadata={"help": "classes tested and found unchanged"})
+    unchanged_more: str = field(metadata={"help": "how many more are unchanged, or empty"})
+    rates: ChartView | None = field(metadata={"help": "all errors by time, null without"})
+    requests: ChartView | None = field(metadata={"help": "requests by time, null without"})
+    charts: list[ChartView] = field(metadata={"help": "one small chart a risen class"})
+    candidates: list[CandidateView] = field(metadata={"help": "a card for each regression"})
+    candidates_more: str = field(metadata={"help": "regressions without a card, or empty"})
+    changes: list[ChangeView] = field(metadata={"help": "restarts, deploys and the like"})
+    chain: ChainView | None = field(metadata={"help": "the failure chain, null without nodes"})
+    endpoints: list[EndpointView] = field(metadata={"help": "endpoints that fail more"})
+    unaffected: list[EndpointView] = field(metadata={"help": "the other endpoints"})
+    unaffected_more: str = field(metadata={"help": "how many more there are, or empty"})
+    services: list[ServiceView] = field(metadata={"help": "regressed events by service"})
+    heat: HeatView | None = field(metadata={"help": "class by time, null without"})
+    unclassified: list[FindingRow] = field(metadata={"help": "findings that no rule names"})
+    unclassified_more: str = field(metadata={"help": "how many more there are, or empty"})
+    working: list[StatementView] = field(metadata={"help": "components that work"})
+    broken: list[StatementView] = field(metadata={"help": "components that do not"})
+    unknown: list[StatementView] = field(metadata={"help": "what the input cannot tell"})
+    evidence: list[EvidenceView] = field(metadata={"help": "statements, borne out or not"})
+    actions: list[ActionView] = field(metadata={"help": "the plan, by priority"})
+    criteria: list[CriterionView] = field(metadata={"help": "what has to hold afterwards"})
+    escalation_level: Untrusted = field(metadata={"help": "level by rule"})
+    escalation_rule: Untrusted = field(metadata={"help": "the rule that gave the level"})
+    recovery: str = field(metadata={"help": "range of hours with its base, or empty"})
+    warnings: list[WarningView] = field(metadata={"help": "doubts about the input"})
+    gaps: list[GapView] = field(metadata={"help": "stretches without logs"})
+    gaps_more: str = field(metadata={"help": "how many more there are, or empty"})
+    unclassified_share: str = field(metadata={"help": "share of errors that no rule names"})
+    sources: list[SourceView] = field(metadata={"help": "the ledger"})
+    sources_more: str = field(metadata={"help": "how many more there are, or empty"})
+    queries: list[QueryView] = field(metadata={"help": "the SQL behind the numbers"})
+    query_numbers: dict[str, int] = field(metadata={"help": "query id to number"})
