@@ -81,7 +81,7 @@ def predictive_limits(
     """Return the 95 % limits of the ratio count / *expected* by inverting the test at mid-p.
 
     Half of the count's own probability is left out of either tail: with whole tails the interval of
-    a small count covers 98 %. The upper limit is None where none is found up to 10^6.
+    a small count covers 98 %. The upper limit is None where none is found.
     """
 
     def above(ratio: float) -> float:
@@ -121,18 +121,38 @@ def detectable_ratio(
 def solve(rising: Callable[[float], float], target: float, start: float, sign: int) -> float | None:
     """Find x beyond *start* (up for sign 1, down for -1) where *rising* reaches *target*.
 
-    Works on the logarithm of x by halving, to 0.1 %; None when it lies beyond a factor of 10^6.
+    Works on the logarithm of x and of the odds; None when x lies beyond a factor of e^30.
     """
+
+    def gap(at: float) -> float:
+        value = min(max(rising(math.exp(at)), 1e-300), 1 - 1e-16)
+        return math.log(value / (1 - value)) - math.log(target / (1 - target))
+
     step, edge = 0.5, math.log(start)
+    at_edge = gap(edge)
     for _ in range(6):
         beyond = edge + sign * step
-        if (rising(math.exp(beyond)) >= target) == (sign > 0):
+        at_beyond = gap(beyond)
+        if at_beyond * sign >= 0:
+            return math.exp(_regula_falsi(gap, edge, at_edge, beyond, at_beyond))
+        edge, at_edge, step = beyond, at_beyond, 2 * step
+    return None
+
+
+def _regula_falsi(
+    gap: Callable[[float], float], a: float, at_a: float, b: float, at_b: float
+) -> float:
+    """Root between a and b by the Illinois rule: an end that stays twice is halved."""
+    for _ in range(30):
+        if abs(b - a) < 1e-4 or at_a == at_b:
             break
-        edge, step = beyond, 2 * step
-    else:
-        return None
-    low, high = min(edge, beyond), max(edge, beyond)
-    while high - low > 1e-3:
-        middle = (low + high) / 2
-        low, high = (low, middle) if rising(math.exp(middle)) >= target else (middle, high)
-    return math.exp((low + high) / 2)
+        c = (a * at_b - b * at_a) / (at_b - at_a)
+        at_c = gap(c)
+        if abs(at_c) < 1e-4:
+            return c
+        if at_c * at_b < 0:
+            a, at_a = b, at_b
+        else:
+            at_a /= 2
+        b, at_b = c, at_c
+    return b

@@ -86,7 +86,7 @@ def expected_band(
     `upper` of the 95 % predictive interval of one bucket. Expectation and ends are null where the
     bucket was not covered or the class could not be tested.
     """
-    placed = place(series, baseline, candidate)
+    placed = place(series, baseline, candidate).filter(pl.col("window").is_not_null())
     fit = found.select("series_id", "expected_count", "offset", "bucket_alpha", "baseline_count")
     size = pl.when(pl.col("offset") == "time").then("covered_seconds").otherwise("exposure")
     is_covered = pl.col("covered_seconds") > 0

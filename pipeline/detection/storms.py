@@ -15,9 +15,9 @@ from pipeline.model import Window
 # A count is cut at the 99.9 % Poisson quantile of twice its usual rate: doubling is never cut.
 _QUANTILE, _HEADROOM = 0.999, 2.0
 _MINUTE_FLOOR = 1
-# Ten minutes of a rare class hold at most three: a storm of five minutes must not weigh five, but
-# a class never seen before must be able to stand out within ten minutes.
-_SLOT, _SLOT_MINUTES, _SLOT_FLOOR = "10m", 10, 3
+# Ten minutes of a rare class hold at most two: a storm of five minutes must not weigh five. A class
+# never seen before must be able to stand out within ten minutes, which takes three.
+_SLOT, _SLOT_MINUTES, _SLOT_FLOOR, _SLOT_FLOOR_NEW = "10m", 10, 2, 3
 # With less baseline than this nobody knows which ten minutes are usual.
 _SLOT_BASELINE_HOURS = 6
 _SEASON_DAYS = 3
@@ -104,19 +104,16 @@ def _with_season(frame: pl.DataFrame, hourly: pl.DataFrame, hours: float) -> pl.
 
 def _with_caps(frame: pl.DataFrame) -> pl.DataFrame:
     usual = frame["_usual"].unique().to_list()
-    scales = {
-        "_minute_cap": (1, _MINUTE_FLOOR),
-        "_slot_cap": (_SLOT_MINUTES, _SLOT_FLOOR),
-    }
+
+    def cap(size: int) -> pl.Expr:
+        quantiles = [poisson_ppf(_QUANTILE, _HEADROOM * rate * size / 60) for rate in usual]
+        return pl.col("_usual").replace_strict(usual, quantiles, return_dtype=pl.Int64)
+
+    is_known = pl.col("_active") > 0
+    slot_floor = pl.when(is_known).then(_SLOT_FLOOR).otherwise(_SLOT_FLOOR_NEW)
     return frame.with_columns(
-        pl.col("_usual")
-        .replace_strict(
-            usual,
-            [max(poisson_ppf(_QUANTILE, _HEADROOM * rate * size / 60), floor) for rate in usual],
-            return_dtype=pl.Int64,
-        )
-        .alias(name)
-        for name, (size, floor) in scales.items()
+        _minute_cap=pl.max_horizontal(cap(1), pl.lit(_MINUTE_FLOOR)),
+        _slot_cap=pl.max_horizontal(cap(_SLOT_MINUTES), slot_floor),
     )
 
 
