@@ -1,13 +1,15 @@
-"""Url paths to routes: the parts that name one thing are masked, the parts that name an endpoint stay.
+"""Url paths to routes: the parts that name one thing are masked, the parts that name an endpoint
+stay.
 
-A foundation, since both parsing and the report speak of routes. A path is judged by itself alone, so the same
-path always gives the same route, whatever else was read.
+A foundation, since both parsing and the report speak of routes. A path is judged by itself alone,
+so the same path always gives the same route, whatever else was read.
 """
 
 import polars as pl
 
 PLACEHOLDER = "{id}"
-# A segment that names one thing of many. Order matters only where a later pattern would take a part.
+# A segment that names one thing of many. Order matters only where a later pattern would take a
+# part.
 _SEGMENTS = (
     r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}",  # uuid
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.Z+-]*)?",  # date
@@ -25,10 +27,12 @@ _MAX_CHARACTERS = 160
 
 
 def http_route(paths: pl.Series) -> pl.Series:
-    """Return the route of each url path (no query): ids, uuids, hashes, dates, numbers become `{id}`.
+    """Return the route of each url path (no query): ids, uuids, hashes, dates, numbers become
+    `{id}`.
 
-    Null stays null. Same length and order; works on distinct paths. Version segments (`v1`, `api2`) and static
-    names stay. A path of more than 12 segments or 160 characters keeps its head, then `/…`.
+    Null stays null. Same length and order; works on distinct paths. Version segments (`v1`, `api2`)
+    and static names stay. A path of more than 12 segments or 160 characters keeps its head, then
+    `/…`.
     """
     distinct = paths.drop_nulls().unique()
     if distinct.is_empty():

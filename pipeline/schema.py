@@ -1,6 +1,6 @@
 """Names and types of every column that stages hand to each other: the only place that spells them.
 
-Timestamps are UTC microseconds. Missing is null, never "" or 0. `docs/formats-and-columns.md` tells
+Timestamps are UTC microseconds. Missing is null, never "" or 0. `docs/columns.md` tells
 what each column means; SQL, Python and the report use the same names.
 """
 

@@ -4,7 +4,7 @@ A class runs at its baseline rate times c before minute t, and at r times it fro
 fixes c but for slow noise. Within a clock hour all minutes share one gamma-distributed factor, so
 an hour's counts are negative binomial: without it, the first busy hour passes for the change (a
 Poisson likelihood ratio's 95 % interval covers 40 to 80 % on such counts). The probability of every
-t is summed over a grid of c and r; its median is the onset, its 2.5 and 97.5 % points the interval
+t is summed over a grid of c and r; its median is the onset, its outer points the interval
 (change points: Siegmund, Sequential Analysis, 1985; Barry and Hartigan, JASA 88, 1993).
 `docs/decisions/003-onset.md` has errors and coverage.
 """
@@ -25,7 +25,8 @@ _MINIMUM_COUNT = 3
 _USUAL_FAST, _USUAL_HOURS, _LEAST_FAST = 0.1, 12.0, 0.01
 # Days differ by about 14 % at the same traffic.
 _SLOW = 0.02
-_TAIL = 0.025
+# The noise is an estimate taken for known; 2 % left out at either end cover what 2.5 % should.
+_TAIL = 0.02
 # An earlier ending must explain more than one more free parameter would.
 _END_GAIN, _END_STEP = 2.0, 10
 # Nodes and weights: a three-point Gauss-Hermite rule for c; even steps of a deviation for r.
@@ -99,21 +100,19 @@ def _read(
     )
     frame = _with_size(minutes.filter(pl.col("covered_seconds") > 0).sort("bucket_start"))
     after = frame.filter((start >= candidate.start) & (start < candidate.end))
-    hourly = (
-        frame.filter(inside)
-        .group_by("hour", maintain_order=True)
-        .agg(pl.col("count", "seconds", "size").sum())
-    )
+    hourly = _by_hour(frame.filter(inside))
     if hourly.is_empty() or after.is_empty():
         return None
-    counts: list[float] = hourly["count"].to_list()
-    measures: list[list[float]] = [hourly["seconds"].to_list(), hourly["size"].to_list()]
-    name, measure = max(
-        zip(("seconds", "size"), measures, strict=True),
-        key=lambda pair: _likelihood(counts, pair[1]),
-    )
-    total = sum(counts)
-    rate = (total + 0.5) / sum(measure)
+    total = float(hourly["count"].sum())
+    # A class without a baseline tells by its own hours what it follows, and how noisily.
+    first = pl.col("bucket_start").filter(pl.col("count") > 0).min()
+    teacher = hourly if total else _by_hour(after.filter(pl.col("bucket_start") >= first))
+    if not teacher["count"].sum():
+        return None
+    name = max(("seconds", "size"), key=lambda measure: _likelihood(teacher, measure))
+    if not float(hourly[name].sum()):
+        name = "seconds"
+    rate = (total + 0.5) / float(hourly[name].sum())
     hours: list[datetime] = after["hour"].to_list()
     known = {hour: index for index, hour in enumerate(dict.fromkeys(hours))}
     return _Minutes(
@@ -121,7 +120,7 @@ def _read(
         counts=after["count"].to_list(),
         expected=[rate * size for size in after[name].to_list()],
         hours=[known[hour] for hour in hours],
-        fast=_fast_noise(counts, measure),
+        fast=_fast_noise(teacher, name),
         level_deviation=min(math.sqrt(_SLOW + 1 / (total + 0.5)), 1.0),
         is_new=total == 0,
     )
@@ -145,16 +144,24 @@ def _with_size(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(size=size / covered * pl.col("seconds"))
 
 
-def _likelihood(counts: list[float], sizes: list[float]) -> float:
-    """Poisson log-likelihood of hourly counts in proportion to *sizes*."""
-    rate = sum(counts) / sum(sizes)
-    if any(count and not size for count, size in zip(counts, sizes, strict=True)):
+def _by_hour(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.group_by("hour", maintain_order=True).agg(pl.col("count", "seconds", "size").sum())
+
+
+def _likelihood(hourly: pl.DataFrame, measure: str) -> float:
+    """Poisson log-likelihood of hourly counts in proportion to *measure*."""
+    counts, sizes = hourly["count"].to_list(), hourly[measure].to_list()
+    if not sum(sizes):
         return -math.inf
-    pairs = zip(counts, sizes, strict=True)
-    return sum(count * math.log(rate * size) for count, size in pairs if count)
+    rate = sum(counts) / sum(sizes)
+    seen = [(count, size) for count, size in zip(counts, sizes, strict=True) if count]
+    if any(not size for _, size in seen):
+        return -math.inf
+    return math.fsum(count * math.log(rate * size) for count, size in seen)
 
 
-def _fast_noise(counts: list[float], sizes: list[float]) -> float:
+def _fast_noise(hourly: pl.DataFrame, measure: str) -> float:
+    counts, sizes = hourly["count"].to_list(), hourly[measure].to_list()
     rate = sum(counts) / sum(sizes)
     means = [rate * size for size in sizes]
     square = sum(mean * mean for mean in means)

@@ -178,9 +178,9 @@ def _totals(windows: Windows, verdict: pl.DataFrame, interval: Interval) -> Tota
         if verdict.height and verdict["rate_ratio"][0] is not None:
             row = verdict.row(0, named=True)
             ratio = (after.error_count / hours[1]) / (before.error_count / hours[0])
-            center = row["rate_ratio"]
-            lower = row["rate_ratio_lower"] * ratio / center if center else None
-            upper = row["rate_ratio_upper"] * ratio / center if center else None
+            scale = ratio / row["rate_ratio"] if row["rate_ratio"] else None
+            lower = _scaled(row["rate_ratio_lower"], scale)
+            upper = _scaled(row["rate_ratio_upper"], scale)
         else:
             ratio, lower, upper = interval(
                 before.error_count, hours[0], after.error_count, hours[1]
@@ -195,6 +195,10 @@ def _totals(windows: Windows, verdict: pl.DataFrame, interval: Interval) -> Tota
         baseline_rate_per_1000_requests=_per_thousand(before),
         candidate_rate_per_1000_requests=_per_thousand(after),
     )
+
+
+def _scaled(value: float | None, scale: float | None) -> float | None:
+    return None if value is None or scale is None else value * scale
 
 
 def _per_thousand(window: WindowFacts) -> float | None:

@@ -1,7 +1,8 @@
 """From paths to tables: which files are read, what their lines become, where every line went.
 
-Public: `find_streams` (what would be read), `read_stream` (one stream to batches), `merge_rollup` and
-`merge_minutes` (counts add up), `check_conservation`, `load_formats`. `reader` ties the steps together.
+Public: `find_streams` (what would be read), `read_stream` (one stream to batches), `merge_rollup`
+and `merge_minutes` (counts add up), `check_conservation`, `load_formats`. `reader` ties the steps
+together.
 """
 
 from pipeline.ingest.formats import load_formats

@@ -1,17 +1,16 @@
 """Lines to events: which lines belong to the event that is open in their stream.
 
-A stream key is (container, stdout or stderr): interleaved output is told apart before anything is joined.
-Each line is one of
+A stream key is (container, stdout or stderr): interleaved output is told apart before anything is
+joined. Each line is one of
 
-    head      a format begins a record here
-    trace     `Traceback (most recent call last):` and its kin
-    link      a sentence or header that joins two exceptions ("The above exception was …", `Caused by:`)
-    indented  begins with a blank, a closing bracket, a frame mark: it never stands alone
-    other     text at column 0 that no format takes
-    blank
+    head      a format begins a record here trace     `Traceback (most recent call last):` and its
+    kin link      a sentence or header that joins two exceptions ("The above exception was …",
+    `Caused by:`) indented  begins with a blank, a closing bracket, a frame mark: it never stands
+    alone other     text at column 0 that no format takes blank
 
-and `mark_starts` says which lines begin an event, for whole columns at once, from the line, its predecessor and
-the last line that was neither blank nor indented. The rules are those of `docs/multi-line.md`.
+and `mark_starts` says which lines begin an event, for whole columns at once, from the line, its
+predecessor and the last line that was neither blank nor indented. The rules are those of
+`docs/multi-line.md`.
 """
 
 import polars as pl
@@ -35,9 +34,7 @@ _LINK = (
     r"|^\s*(?:Caused by: |Suppressed: |Wrapped by: |\.\.\. [0-9]+ (?:more|common frames omitted))"
     r"|^\s*(?:--- End of .*stack trace|  --- End of inner exception)"
 )
-_INDENTED = (
-    r"^(?:[ \t]|[}\])]|\"\}|#[0-9]+ |at [A-Za-z_$<]|from /|-> |\| |\+-|[│┃╭╰├└❱^~]|note: |> File \")"
-)
+_INDENTED = r"^(?:[ \t]|[}\])]|\"\}|#[0-9]+ |at [A-Za-z_$<]|from /|-> |\| |\+-|[│┃╭╰├└❱^~]|note: |> File \")"
 # A line without a header that announces the traceback after it.
 _ANNOUNCEMENT = (
     r"^(?:Exception in thread |Exception ignored in|Task exception was never retrieved|future: <"
@@ -50,16 +47,18 @@ _EXCEPTION = (
 
 
 def mark_starts(records: pl.DataFrame) -> pl.DataFrame:
-    """Add `category`, `event` (number of the event, null for a blank line outside one) and `is_start`.
+    """Add `category`, `event` (number of the event, null for a blank line outside one) and
+    `is_start`.
 
-    *records* must be sorted by `key`, then order, and have `payload`, `format_index`, `observed_timestamp`,
-    `is_headed` (whether most records of this stream have a header), `is_continuation` (a format says that
-    the line continues the record before, such as PostgreSQL's DETAIL).
+    *records* must be sorted by `key`, then order, and have `payload`, `format_index`,
+    `observed_timestamp`, `is_headed` (whether most records of this stream have a header),
+    `is_continuation` (a format says that the line continues the record before, such as PostgreSQL's
+    DETAIL).
     """
     is_head = records["format_index"].is_not_null()
     is_first = (records["key"] != records["key"].shift(1)).fill_null(True)
-    # A header begins an event whatever came before it, so only the other lines are looked at, with the
-    # line before each of them: in most logs a small share.
+    # A header begins an event whatever came before it, so only the other lines are looked at, with
+    # the line before each of them: in most logs a small share.
     looked_at = ~is_head | (~is_head).shift(-1, fill_value=False) | is_first
     some = records.filter(looked_at).with_columns(is_first=is_first.filter(looked_at))
     some = _decide(some.with_columns(category=categorize(some)))
@@ -109,8 +108,8 @@ def _decide(some: pl.DataFrame) -> pl.DataFrame:
         exception=_where(other, text.filter(other).str.contains(_EXCEPTION)),
     )
     is_start = _starts(flags)
-    # A blank line belongs to an event only if the next line of its stream that is not blank does. The last
-    # line of a stream is followed by none.
+    # A blank line belongs to an event only if the next line of its stream that is not blank does.
+    # The last line of a stream is followed by none.
     blank = pl.col("category") == BLANK
     joined = pl.when(~blank).then(~pl.col("is_start"))
     member = (
@@ -133,7 +132,9 @@ def _where(mask: pl.Series, hits: pl.Series) -> pl.Series:
 
 
 def _before(value: pl.Expr, first: pl.Expr | bool | int | None) -> pl.Expr:
-    """The nearest value above in the same stream that is not null; *first* at a stream's first line."""
+    """The nearest value above in the same stream that is not null; *first* at a stream's first
+    line.
+    """
     return pl.when("is_first").then(first).otherwise(value.shift(1)).forward_fill()
 
 
@@ -173,18 +174,11 @@ def _starts(flags: pl.DataFrame) -> pl.Series:
         .otherwise(~pl.col("is_headed"))
         | late
     )
-    starts = (
-        pl.when(pl.col("is_continuation"))
-        .then(False)
-        .when(category == HEAD)
-        .then(True)
-        .when(category == OTHER)
-        .then(other_starts)
-        .when(category == INDENTED)
-        .then(pl.col("gap") > TRACE_GAP_SECONDS)
-        .otherwise(False)
-        | (pl.col("is_first") & solid)
-    )
+    starts = pl.when(pl.col("is_continuation")).then(False).when(category == HEAD).then(True).when(
+        category == OTHER
+    ).then(other_starts).when(category == INDENTED).then(
+        pl.col("gap") > TRACE_GAP_SECONDS
+    ).otherwise(False) | (pl.col("is_first") & solid)
     # A traceback belongs to the line that announces it, unless that event has one already.
     is_trace = category == TRACE
     traces = pl.col("is_trace").cast(pl.Int32).cum_sum()
@@ -210,5 +204,6 @@ def _starts(flags: pl.DataFrame) -> pl.Series:
     begin = pl.when("starts").then("number").forward_fill()
     within = pl.col("number") - begin
     return opened.select(
-        is_start=pl.col("starts") | ((within > 0) & (within % MAX_EVENT_LINES == 0)).fill_null(False)
+        is_start=pl.col("starts")
+        | ((within > 0) & (within % MAX_EVENT_LINES == 0)).fill_null(False)
     ).to_series()

@@ -9,7 +9,8 @@ from polars.exceptions import PolarsError
 
 # Deeper than this is no log record; it is text that would exhaust a parser.
 MAX_DEPTH = 64
-# A flat object whose values are strings, numbers, booleans or null: what the fast parser surely takes.
+# A flat object whose values are strings, numbers, booleans or null: what the fast parser surely
+# takes.
 _PLAIN = (
     r'^\s*\{(?:\s*"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*"\s*:\s*'
     r'(?:"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?'
@@ -21,8 +22,8 @@ def decode_objects(rows: pl.Series, keys: tuple[str, ...], raw: bytes = b"") -> 
     """Read one JSON object a row; returns the columns *keys* as text, and `is_object`.
 
     Nested values come as their JSON text, numbers and booleans as written. A row that is no object
-    (broken, nested too deep, another type) has nulls and `is_object` false. Nothing raises. *raw* are the bytes
-    of *rows* where the caller has them.
+    (broken, nested too deep, another type) has nulls and `is_object` false. Nothing raises. *raw*
+    are the bytes of *rows* where the caller has them.
     """
     schema = dict.fromkeys(keys, pl.String)
     is_candidate = rows.str.starts_with("{") & rows.str.strip_chars_end().str.ends_with("}")
@@ -65,7 +66,9 @@ def _decode_mixed(
     )
     everything = pl.DataFrame({"index": index})
     return (
-        everything.join(pl.concat(parts, how="diagonal"), on="index", how="left", maintain_order="left")
+        everything.join(
+            pl.concat(parts, how="diagonal"), on="index", how="left", maintain_order="left"
+        )
         .with_columns(pl.col("is_object").fill_null(False))
         .select(*schema, "is_object")
     )

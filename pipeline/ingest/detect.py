@@ -1,8 +1,8 @@
 """What a stream is, found from a sample of its own content: envelopes, formats, clock.
 
-The sample is the stream's first 128 KiB, so that the answer does not depend on block sizes or on other
-streams. The file's name plays no part. What the sample did not show is still parsed, line by line:
-the profile sets the order of trying, never the choice.
+The sample is the stream's first 128 KiB, so that the answer does not depend on block sizes or on
+other streams. The file's name plays no part. What the sample did not show is still parsed, line by
+line: the profile sets the order of trying, never the choice.
 """
 
 from dataclasses import dataclass
@@ -82,7 +82,9 @@ def find_layers(lines: pl.Series) -> tuple[str, ...]:
 def _find_one(lines: pl.Series, outer: list[str]) -> str | None:
     count = len(lines)
     if lines.str.starts_with("{").sum() >= _JSON_FILE_SHARE * count:
-        return JSON_FILE if peel_json_file(lines)["is_fit"].sum() >= _JSON_FILE_SHARE * count else None
+        return (
+            JSON_FILE if peel_json_file(lines)["is_fit"].sum() >= _JSON_FILE_SHARE * count else None
+        )
     for envelope in load_envelopes():
         if envelope.name in outer:
             continue
@@ -107,11 +109,12 @@ def _is_compose(lines: pl.Series, names: pl.Series) -> bool:
 
 def _is_runtime_clock(lines: pl.Series, groups: pl.DataFrame) -> bool:
     body = groups["body"].fill_null("")
-    if body.str.contains(_CONTINUATION).any() or (body == "").any():
+    level = body.str.contains(r"^ *\[? *(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|FATAL)\b")
+    # A level may be padded: only what is indented and no level goes on from the line before.
+    if (body.str.contains(_CONTINUATION) & ~level).any() or (body == "").any():
         return True
     # Docker and kubectl write nine digits; programs that do so write their level next.
     nine = lines.str.contains(r"^[^ ]{19}\.[0-9]{9}(?:Z|[+-][0-9:]{5}) ")
-    level = body.str.contains(r"^\[? *(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|FATAL)\b")
     return bool(nine.all() and level.mean() < 0.5)  # type: ignore[operator]
 
 
@@ -131,7 +134,8 @@ def _headed(peeled: pl.DataFrame, format_index: pl.Series) -> dict[str | None, b
 
 
 def _zone_offset(peeled: pl.DataFrame, heads: Heads, formats: tuple[Format, ...]) -> int | None:
-    """Infer the zone of times that carry none from the envelope's clock, in microseconds east of UTC.
+    """Infer the zone of times that carry none from the envelope's clock, in microseconds east of
+    UTC.
 
     Nine of ten lines must differ from the envelope by one and the same multiple of 15 minutes, to 5
     seconds, on at least 20 lines: a zone stands still, a delay does not.

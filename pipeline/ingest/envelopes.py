@@ -1,8 +1,9 @@
 """Envelopes: what a platform put around what a program wrote, peeled off line by line.
 
-Docker's json-file is decoded as JSON; the others are patterns in ``pipeline/formats/_envelopes.toml``.
-Which ones a stream has is found from its sample (`detect`); a line that the stream's own envelope
-does not fit is offered to the self-evident ones, and else taken as it is: no line is lost.
+Docker's json-file is decoded as JSON; the others are patterns in
+``pipeline/formats/_envelopes.toml``. Which ones a stream has is found from its sample (`detect`); a
+line that the stream's own envelope does not fit is offered to the self-evident ones, and else taken
+as it is: no line is lost.
 """
 
 import tomllib
@@ -70,8 +71,8 @@ def strip_ansi(text: pl.Series) -> pl.Series:
 def peel(lines: pl.Series, layers: tuple[str, ...], raw: bytes = b"") -> pl.DataFrame:
     """Peel *layers* off *lines*, outermost first; returns columns `PEELED`, one row a line.
 
-    A value of an outer layer stands unless an inner one says it too. `is_partial`: the record goes on in the
-    next line of the same stream. A line that no envelope fits is its own payload.
+    A value of an outer layer stands unless an inner one says it too. `is_partial`: the record goes
+    on in the next line of the same stream. A line that no envelope fits is its own payload.
     """
     stripped = strip_ansi(lines)
     if layers and layers[0] == JSON_FILE and stripped is lines and raw:
@@ -123,7 +124,9 @@ def _peel_one(text: pl.Series, layer: str) -> pl.DataFrame:
     for name in order:
         if rest.is_empty():
             break
-        peeled = peel_json_file(rest["text"]) if name == JSON_FILE else _peel_regex(rest["text"], name)
+        peeled = (
+            peel_json_file(rest["text"]) if name == JSON_FILE else _peel_regex(rest["text"], name)
+        )
         if (fits := peeled["is_fit"]).all() and not pieces:
             return peeled.select(*PEELED)
         pieces.append(peeled.with_columns(rest["row"]).filter(fits))
@@ -136,8 +139,9 @@ def _peel_one(text: pl.Series, layer: str) -> pl.DataFrame:
 def peel_json_file(text: pl.Series, raw: bytes = b"") -> pl.DataFrame:
     """Peel Docker's json-file; `is_fit` is false for rows that are no such record.
 
-    `log` may be missing (Docker leaves it out when empty), a collector's copy may have `file` instead of
-    time and stream. A record without a final newline is partial: Docker splits at 16 KiB.
+    `log` may be missing (Docker leaves it out when empty), a collector's copy may have `file`
+    instead of time and stream. A record without a final newline is partial: Docker splits at 16
+    KiB.
     """
     fields = decode_objects(text, ("log", "stream", "time", "file"), raw)
     is_docker = fields["time"].is_not_null() & fields["stream"].is_in(["stdout", "stderr"])
@@ -191,10 +195,10 @@ def _peel_regex(text: pl.Series, name: str) -> pl.DataFrame:
 def join_partials(records: pl.DataFrame, is_head: pl.Series) -> pl.DataFrame:
     """Re-join records that the runtime split, within each stream key, without a separator.
 
-    *records* are sorted by `key`, then order; *is_head* tells which rows begin like a record of their own.
-    A json-file chunk is followed by its rest when the times are equal, or when it has 16 KiB and the
-    next comes within a second and does not begin a record; else it is a dangling end and stays alone.
-    The joined record keeps the first's place and time and counts all lines.
+    *records* are sorted by `key`, then order; *is_head* tells which rows begin like a record of
+    their own. A json-file chunk is followed by its rest when the times are equal, or when it has 16
+    KiB and the next comes within a second and does not begin a record; else it is a dangling end
+    and stays alone. The joined record keeps the first's place and time and counts all lines.
     """
     if not records["is_partial"].any():
         return records

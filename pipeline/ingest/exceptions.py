@@ -1,8 +1,8 @@
 """Stack traces to types, messages, chain and the innermost frame of the application's own code.
 
-Works on distinct traces, line by line as a column. Python prints the first cause first and the last exception last;
-the JVM prints the outer one first and `Caused by:` below. Both come out the same: the chain from outer to
-inner, type and message of the innermost.
+Works on distinct traces, line by line as a column. Python prints the first cause first and the last
+exception last; the JVM prints the outer one first and `Caused by:` below. Both come out the same:
+the chain from outer to inner, type and message of the innermost.
 """
 
 import json
@@ -23,8 +23,10 @@ MAX_MESSAGE_CHARACTERS = 2_000
 
 # Code that is not the user's: the frames of interest are the others.
 LIBRARY_PATH = (
-    r"site-packages|dist-packages|/lib/python[0-9]|<frozen|<string>|importlib|node_modules|node:internal"
-    r"|/usr/lib/|/usr/local/lib/|\(internal/"
+    r"site-packages|dist-packages|/lib/python[0-9]|<frozen|<string>|importlib|node_modules"
+    r"|node:internal|/usr/lib/|/usr/local/lib/|\(internal/"
+    # Compiled modules name the source they were built from, relative to their own project.
+    r"|\.(?:pyx|pxd|pxi)$"
 )
 LIBRARY_CLASS = (
     r"^(?:java|javax|jdk|sun|com\.sun|kotlin|scala|jakarta|org\.(?:springframework|apache|hibernate"
@@ -111,7 +113,9 @@ def _extract_lines(keys: pl.DataFrame) -> pl.DataFrame:
     )
     return (
         innermost.select(
-            "id", exception_type="type", exception_message=pl.col("message").str.head(MAX_MESSAGE_CHARACTERS)
+            "id",
+            exception_type="type",
+            exception_message=pl.col("message").str.head(MAX_MESSAGE_CHARACTERS),
         )
         .join(chain, on="id", how="left")
         .join(text, on="id", how="left")
@@ -153,7 +157,9 @@ def _python(lines: pl.DataFrame) -> pl.DataFrame:
 
 def _at_style(lines: pl.DataFrame) -> pl.DataFrame:
     """JVM, Node and .NET: a line that names the exception, then `at` frames, then its causes."""
-    framed = lines.filter(pl.col("is_at").any().over("id") | pl.col("line").str.contains(_CAUSED).any().over("id"))
+    framed = lines.filter(
+        pl.col("is_at").any().over("id") | pl.col("line").str.contains(_CAUSED).any().over("id")
+    )
     first_at = framed.filter("is_at").group_by("id").agg(at=pl.col("number").min())
     heads = (
         framed.join(first_at, on="id", how="left")
@@ -192,8 +198,9 @@ def _in_app_frames(lines: pl.DataFrame, exceptions: pl.DataFrame) -> pl.DataFram
     frames = pl.concat(
         [
             java.filter(~pl.col("function").str.contains(LIBRARY_CLASS)),
-            node.filter(pl.col("function").is_null() | pl.col("file").str.contains("[/\\\\]"))
-            .filter(pl.col("file").is_not_null() & ~pl.col("file").str.contains(LIBRARY_PATH)),
+            node.filter(
+                pl.col("function").is_null() | pl.col("file").str.contains("[/\\\\]")
+            ).filter(pl.col("file").is_not_null() & ~pl.col("file").str.contains(LIBRARY_PATH)),
         ]
     ).select("id", rank="number", file="file", line="line", function="function")
     # A block number for `at` frames: how many causes were named above them.
@@ -205,7 +212,9 @@ def _in_app_frames(lines: pl.DataFrame, exceptions: pl.DataFrame) -> pl.DataFram
         .select("id", "block", "rank", "file", "line", "function")
     )
     return (
-        pl.concat([python.with_columns(pl.col("rank").cast(pl.Int64)), counted.cast({"rank": pl.Int64})])
+        pl.concat(
+            [python.with_columns(pl.col("rank").cast(pl.Int64)), counted.cast({"rank": pl.Int64})]
+        )
         .join(starts, on=["id", "block"], how="inner")
         .sort("id", "depth", "rank")
         .group_by("id", maintain_order=True)

@@ -2,20 +2,20 @@
 
 To add a format, add one file there; no Python changes:
 
-1. `name` (the file's stem), `title`, `description`, `url`, `kind` (`regex`, `json` or `logfmt`), `priority`
-   (lower is tried first; 0-99 for formats with a full set of fields, 100-199 for time and level, 200-299 for
-   one of them, 900 and more for the generic ones).
-2. `regex`: one or more `[[pattern]]` tables with `regex`. A group's name is the column that it fills
-   (`pipeline/schema.py`), or one of `url`, `request`, `duration_s`, `duration_us`, `duration_ns`, or any other name, which goes
-   to `attributes`. Patterns are linear-time: no look-around, no back-reference; `[0-9]`, not `\\d`.
-   `[[continuation]]` with `regex` and one group: lines with a header of their own that go on with the record
-   before (PostgreSQL's DETAIL); the group is what is added to it.
-   `json`: `require` (keys that must be there), `[fields]` (column = keys in order, dots reach into objects).
-   `logfmt`: the same with flat keys.
-3. `[timestamp]`: `layouts`, names from `timestamps.LAYOUTS`, and `zone` when the format's times are in a known one.
-4. `[severity]`: words of this format and their numbers, on top of those that all formats share;
-   `default` for a format without levels.
-5. `[[sample]]`: a `line`, and what to `expect` of it, column by column. At least one for each pattern.
+1. `name` (the file's stem), `title`, `description`, `url`, `kind` (`regex`, `json` or `logfmt`),
+`priority` (lower is tried first; 0-99 for formats with a full set of fields, 100-199 for time and
+level, 200-299 for one of them, 900 and more for the generic ones). 2. `regex`: one or more
+`[[pattern]]` tables with `regex`. A group's name is the column that it fills
+(`pipeline/schema.py`), or one of `url`, `request`, `duration_s`, `duration_us`, `duration_ns`, or
+any other name, which goes to `attributes`. Patterns are linear-time: no look-around, no
+back-reference; `[0-9]`, not `\\d`. `[[continuation]]` with `regex` and one group: lines with a
+header of their own that go on with the record before (PostgreSQL's DETAIL); the group is what is
+added to it. `json`: `require` (keys that must be there), `[fields]` (column = keys in order, dots
+reach into objects). `logfmt`: the same with flat keys. 3. `[timestamp]`: `layouts`, names from
+`timestamps.LAYOUTS`, and `zone` when the format's times are in a known one. 4. `[severity]`: words
+of this format and their numbers, on top of those that all formats share; `default` for a format
+without levels. 5. `[[sample]]`: a `line`, and what to `expect` of it, column by column. At least
+one for each pattern.
 
 `check_formats` holds what is tested: a sample parses as told, and each pattern has one.
 """

@@ -1,7 +1,8 @@
 """Which format, if any, begins a record with each line.
 
-The formats of the stream's sample come first, in priority order, then all others: a line is never lost to a
-format that the sample did not show. A match is a plain search; columns are cut out later, by `parse`.
+The formats of the stream's sample come first, in priority order, then all others: a line is never
+lost to a format that the sample did not show. A match is a plain search; columns are cut out later,
+by `parse`.
 """
 
 from dataclasses import dataclass
@@ -93,7 +94,11 @@ def _objects(rows: pl.DataFrame, formats: tuple[Format, ...]) -> pl.DataFrame:
     if rows.is_empty() or not keys:
         return pl.DataFrame(schema={**schema, "format_index": pl.Int32})
     decoded = decode_objects(rows["text"], keys)
-    frame = pl.concat([rows.select("row"), decoded], how="horizontal").filter("is_object").drop("is_object")
+    frame = (
+        pl.concat([rows.select("row"), decoded], how="horizontal")
+        .filter("is_object")
+        .drop("is_object")
+    )
     choice = pl.lit(None, pl.Int32)
     for index in reversed([i for i, format_ in enumerate(formats) if format_.kind == "json"]):
         fits = pl.lit(True)

@@ -1,8 +1,9 @@
 """Who wrote a stream: service, container and pod, from where the platform puts its files.
 
-The file's name says who, never what format. Conventions: Docker's container folders and `NAME-json.log`,
-Kubernetes' pod folders and links, else the file's stem. Generated endings (replica, pod hash,
-compose number) are cut, so that a service keeps its name over restarts and days.
+The file's name says who, never what format. Conventions: Docker's container folders and
+`NAME-json.log`, Kubernetes' pod folders and links, else the file's stem. Generated endings
+(replica, pod hash, compose number) are cut, so that a service keeps its name over restarts and
+days.
 """
 
 import json
@@ -16,7 +17,8 @@ _POD_LOG = re.compile(r"(?P<ns>[a-z0-9-]+)_(?P<pod>[a-z0-9.-]+)_(?P<uid>[0-9a-f-
 _CONTAINER_LINK = re.compile(
     r"(?P<pod>[a-z0-9.-]+)_(?P<ns>[a-z0-9-]+)_(?P<container>[a-z0-9.-]+)-(?P<id>[0-9a-f]{64})$"
 )
-# Deployment pods end in a replica-set hash and five characters, others in five characters or a number.
+# Deployment pods end in a replica-set hash and five characters, others in five characters or a
+# number.
 _POD_ENDINGS = (
     re.compile(r"-[0-9a-z]{8,10}-[0-9a-z]{5}$"),
     re.compile(r"-(?=[a-z]*[0-9])[bcdfghjklmnpqrstvwxz2456789]{5}$"),
@@ -78,7 +80,8 @@ def service_of_container(container: str) -> str:
 def _docker(folder: Path) -> Identity:
     short = folder.name[:12]
     try:
-        # Names only: the file also holds the container's environment, which is never read into anything.
+        # Names only: the file also holds the container's environment, which is never read into
+        # anything.
         name = json.loads((folder / "config.v2.json").read_text(encoding="utf-8")).get("Name")
     except (OSError, ValueError, AttributeError):
         name = None

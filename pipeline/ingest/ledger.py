@@ -16,8 +16,8 @@ def ledger_frame(rows: Iterable[Mapping[str, object]]) -> pl.DataFrame:
 def check_conservation(ledger: pl.DataFrame) -> None:
     """Raise `ConservationError` unless each line of each source is in an event or blank.
 
-    The check counts what was emitted against what was read: a fault in joining or parsing cannot pass as
-    a smaller error count.
+    The check counts what was emitted against what was read: a fault in joining or parsing cannot
+    pass as a smaller error count.
     """
     wrong = ledger.filter(
         pl.col("event_line_count") + pl.col("blank_line_count") != pl.col("line_count")

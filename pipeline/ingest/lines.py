@@ -1,8 +1,8 @@
 """Bytes to physical lines: blocks of whole lines with their numbers and offsets.
 
-A line ends at ``\\n`` and nowhere else. Text is decoded here, and here alone; what cannot be decoded
-becomes U+FFFD and is counted. Block borders carry no meaning: every later stage gives the same
-events wherever they fall.
+A line ends at ``\\n`` and nowhere else. Text is decoded here, and here alone; what cannot be
+decoded becomes U+FFFD and is counted. Block borders carry no meaning: every later stage gives the
+same events wherever they fall.
 """
 
 import codecs
@@ -45,11 +45,11 @@ def read_lines(
 ) -> Iterator[tuple[pl.DataFrame, bytes]]:
     """Yield frames of whole lines (columns `LINES`) in file order; counts go to *reading*.
 
-    Each comes with the bytes that it was read from when these are its lines to the letter, else with b"":
-    some decoders are faster on the whole.
+    Each comes with the bytes that it was read from when these are its lines to the letter, else
+    with b"": some decoders are faster on the whole.
 
-    A source that breaks off (truncated archive, read error) yields what could be read and leaves the
-    reason in `reading.error`.
+    A source that breaks off (truncated archive, read error) yields what could be read and leaves
+    the reason in `reading.error`.
     """
     width = _unit_bytes(source.encoding)
     for block in _blocks(source, reading, block_bytes, width):

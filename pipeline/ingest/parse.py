@@ -3,8 +3,9 @@
 `read_heads` works on every event and gives what is counted: time, severity, method, path, status.
 `read_details` works on the events that are kept and gives the rest: body, logger, ids, attributes.
 
-This is the step that a compiled scanner may take over for the commonest formats: from records, with the format of
-each, to the columns `HEAD_COLUMNS` and `DETAIL_COLUMNS`. Whatever takes its place must give the same columns.
+This is the step that a compiled scanner may take over for the commonest formats: from records, with
+the format of each, to the columns `HEAD_COLUMNS` and `DETAIL_COLUMNS`. Whatever takes its place
+must give the same columns.
 """
 
 import json
@@ -58,9 +59,9 @@ def read_heads(
 ) -> pl.DataFrame:
     """Read the counted columns of each event from its first line.
 
-    *records* has `row`, `payload`, `format_index`, `pattern_index`; *objects* are the decoded JSON rows of
-    `heads.match`. *zone* names the zone of times that carry none (null: UTC). Returns *records* with
-    `HEAD_COLUMNS` added, grouped by format: sort by `row` where order matters.
+    *records* has `row`, `payload`, `format_index`, `pattern_index`; *objects* are the decoded JSON
+    rows of `heads.match`. *zone* names the zone of times that carry none (null: UTC). Returns
+    *records* with `HEAD_COLUMNS` added, grouped by format: sort by `row` where order matters.
     """
     parts = [
         _beside(part, _head(cells, format_, zone, part.height))
@@ -146,7 +147,8 @@ def _only(format_: Format, pattern: int, wanted: frozenset[str] | None) -> str:
     """Return a pattern that captures the *wanted* groups only: captures are what a search costs."""
     regex = format_.patterns[pattern]
     names = re.findall(r"\(\?P<([a-z_0-9]+)>", regex)
-    # Where levels come from the text, the text is needed; else a body is cut out for kept events only.
+    # Where levels come from the text, the text is needed; else a body is cut out for kept events
+    # only.
     has_level = {"severity_text", "http_response_status_code"} & set(names)
     for name in names:
         unused = wanted is not None and name not in wanted
@@ -244,7 +246,9 @@ def _without_level(
 
 
 def _in_zone(times: pl.DataFrame, zone: str | None) -> pl.DataFrame:
-    """Read times that carry no zone as local times of *zone*; an hour that occurs twice is its first."""
+    """Read times that carry no zone as local times of *zone*; an hour that occurs twice is its
+    first.
+    """
     if zone is None or zone == "UTC" or times["has_zone"].all():
         return times
     local = (
@@ -278,19 +282,23 @@ def _path(url: pl.Series) -> pl.Series:
 
 def _unparsed(text: pl.Series) -> pl.DataFrame:
     found = severity.from_position(text)
-    return pl.DataFrame(
-        {
-            **{
-                name: _nulls(len(text), dtype)
-                for name, dtype in HEAD_COLUMNS.items()
-                if name not in found.columns
-            },
-            **{name: found[name] for name in found.columns},
-        }
-    ).select(
-        *(name for name in HEAD_COLUMNS if name != "format_name"),
-        format_name=pl.lit(UNPARSED),
-    ).with_columns(has_zone=pl.lit(False), is_severity_inferred=pl.lit(True))
+    return (
+        pl.DataFrame(
+            {
+                **{
+                    name: _nulls(len(text), dtype)
+                    for name, dtype in HEAD_COLUMNS.items()
+                    if name not in found.columns
+                },
+                **{name: found[name] for name in found.columns},
+            }
+        )
+        .select(
+            *(name for name in HEAD_COLUMNS if name != "format_name"),
+            format_name=pl.lit(UNPARSED),
+        )
+        .with_columns(has_zone=pl.lit(False), is_severity_inferred=pl.lit(True))
+    )
 
 
 def _details(
@@ -364,7 +372,9 @@ def _pairs(text: str, used: set[str]) -> list[dict[str, str]] | None:
             "key": key[:256].encode("utf-8", "replace").decode(),
             "value": (item if isinstance(item, str) else json.dumps(item, ensure_ascii=False))[
                 :_MAX_ATTRIBUTE_BYTES
-            ].encode("utf-8", "replace").decode(),
+            ]
+            .encode("utf-8", "replace")
+            .decode(),
         }
         for key, item in value.items()
         if key not in used and item is not None

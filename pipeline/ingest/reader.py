@@ -1,7 +1,8 @@
 """One stream to batches of events and counts: lines, envelopes, heads, assembly, columns.
 
-Blocks are only a matter of memory. What may still grow at a block's end (the last event of each stream key, a record
-that was split) is held back and read again with the next block, so no result depends on the border.
+Blocks are only a matter of memory. What may still grow at a block's end (the last event of each
+stream key, a record that was split) is held back and read again with the next block, so no result
+depends on the border.
 """
 
 from collections.abc import Iterator
@@ -35,7 +36,9 @@ FAR_FROM_ENVELOPE_HOURS = 24
 _FATAL = r"^(?:panic: |fatal error: |Fatal Python error: |Segmentation fault|terminate called )"
 _TRACE_ID = r'(?i)\btrace[-_ ]?id"?\s?[=:]\s?"?([0-9a-f]{16,32})\b'
 _SPAN_ID = r'(?i)\bspan[-_ ]?id"?\s?[=:]\s?"?([0-9a-f]{8,16})\b'
-_REQUEST_ID = r'(?i)\b(?:x-)?(?:request|correlation)[-_ ]?id"?\s?[=:]\s?"?([0-9A-Za-z][0-9A-Za-z._-]{5,63})'
+_REQUEST_ID = (
+    r'(?i)\b(?:x-)?(?:request|correlation)[-_ ]?id"?\s?[=:]\s?"?([0-9A-Za-z][0-9A-Za-z._-]{5,63})'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,8 @@ def read_stream(
 ) -> Iterator[Batch]:
     """Read one stream to its end; appends a row for each of its sources to *ledger*.
 
-    The rows have the columns of `LEDGER`. A source that cannot be read gets its row with the reason.
+    The rows have the columns of `LEDGER`. A source that cannot be read gets its row with the
+    reason.
     """
     reader = _Reader(stream, options)
     yield from reader.batches()
@@ -137,9 +141,7 @@ class _Reader:
         if done.height:
             yield self._finish(done, heads, profile)
 
-    def _with_heads(
-        self, records: pl.DataFrame, profile: Profile
-    ) -> tuple[pl.DataFrame, Heads]:
+    def _with_heads(self, records: pl.DataFrame, profile: Profile) -> tuple[pl.DataFrame, Heads]:
         payload = records["payload"]
         continues = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(payload))
         for pattern in profile.continuations:
@@ -192,7 +194,9 @@ class _Reader:
         )
 
     def _timed(self, events: pl.DataFrame, profile: Profile) -> pl.DataFrame:
-        """Settle each event's time: its own when it has a date, else the envelope's, else the previous one's."""
+        """Settle each event's time: its own when it has a date, else the envelope's, else the
+        previous one's.
+        """
         if profile.offset_micros:
             shifted = pl.col("payload_timestamp") - pl.duration(microseconds=profile.offset_micros)
             events = events.with_columns(
@@ -209,15 +213,9 @@ class _Reader:
                 return_dtype=TIMESTAMP,
             )
             timed = timed.with_columns(
-                timestamp=pl.coalesce(
-                    pl.col("timestamp").forward_fill().over("key"), previous
-                )
+                timestamp=pl.coalesce(pl.col("timestamp").forward_fill().over("key"), previous)
             )
-        lasts = timed.group_by("key").agg(
-            pl.col("timestamp").filter(pl.col("timestamp").is_not_null()).sort_by("row").last()
-            if timed["key"].n_unique() > 1
-            else pl.col("timestamp").sort_by("row").drop_nulls().last()
-        )
+        lasts = timed.group_by("key").agg(pl.col("timestamp").sort_by("row").drop_nulls().last())
         self.last_times.update({key: last for key, last in lasts.rows() if last is not None})
         return timed
 
@@ -240,7 +238,9 @@ class _Reader:
                 ),
                 pl.lit(identity.service_name),
             ),
-            container_name=pl.coalesce("container_name", pl.lit(identity.container_name, pl.String)),
+            container_name=pl.coalesce(
+                "container_name", pl.lit(identity.container_name, pl.String)
+            ),
         )
 
     def _count(self, done: pl.DataFrame, events: pl.DataFrame) -> None:
@@ -255,7 +255,9 @@ class _Reader:
             tally.blank_line_count += blank
             tally.partial_joined_count += joined
         assumed = (
-            pl.col("payload_timestamp").is_not_null() & ~pl.col("has_zone") & (self._offset() is None)
+            pl.col("payload_timestamp").is_not_null()
+            & ~pl.col("has_zone")
+            & (self._offset() is None)
         )
         facts = events.group_by("source").agg(
             pl.len(),
@@ -288,8 +290,11 @@ class _Reader:
         events = _with_exceptions(events)
         paths = [source.path for source in self.stream.sources]
         zone_flag = (
-            "tz_inferred" if profile.offset_micros is not None
-            else "tz_given" if self.options.zone else "tz_assumed"
+            "tz_inferred"
+            if profile.offset_micros is not None
+            else "tz_given"
+            if self.options.zone
+            else "tz_assumed"
         )
         far = (
             (pl.col("payload_timestamp") - pl.col("observed_timestamp")).abs()
@@ -368,7 +373,9 @@ class _Reader:
 
 def _sample(lines: pl.Series) -> pl.Series:
     taken = lines.head(4000)
-    return taken.filter(taken.str.len_bytes().cum_sum() <= SAMPLE_BYTES) if len(taken) > 1 else taken
+    return (
+        taken.filter(taken.str.len_bytes().cum_sum() <= SAMPLE_BYTES) if len(taken) > 1 else taken
+    )
 
 
 def _keyed(records: pl.DataFrame) -> pl.DataFrame:
@@ -384,7 +391,9 @@ def _keyed(records: pl.DataFrame) -> pl.DataFrame:
 def _split(
     marked: pl.DataFrame, columns: list[str], *, is_last: bool
 ) -> tuple[pl.DataFrame, pl.DataFrame | None]:
-    """Part finished records from those whose event may still grow: from each key's last start on."""
+    """Part finished records from those whose event may still grow: from each key's last start
+    on.
+    """
     if is_last:
         return marked, None
     held_columns = [name for name in columns if name not in _DERIVED]
@@ -408,7 +417,9 @@ def _events(done: pl.DataFrame) -> pl.DataFrame:
     firsts = done.filter("is_start")
     followers = done.filter(~pl.col("is_start") & pl.col("event").is_not_null())
     if followers.is_empty():
-        return firsts.with_columns(has_trace=pl.col("category") == TRACE, is_multiline=pl.lit(False))
+        return firsts.with_columns(
+            has_trace=pl.col("category") == TRACE, is_multiline=pl.lit(False)
+        )
     is_frame = pl.col("category").is_in([TRACE, LINK]) | (
         (pl.col("category") == INDENTED) & pl.col("payload").str.contains(r"^\s+at \S")
     )
@@ -429,9 +440,7 @@ def _events(done: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _with_exceptions_flagged(
-    events: pl.DataFrame, heads: Heads, profile: Profile
-) -> pl.DataFrame:
+def _with_exceptions_flagged(events: pl.DataFrame, heads: Heads, profile: Profile) -> pl.DataFrame:
     """Mark events that carry an exception in a field, and give a level to traces that have none."""
     keys = {
         key
@@ -593,7 +602,9 @@ def _merge(
 
 
 def _minutes(events: pl.DataFrame) -> pl.DataFrame:
-    """Count every event by minute and service: columns `MINUTES`; events without a time are left out."""
+    """Count every event by minute and service: columns `MINUTES`; events without a time are left
+    out.
+    """
     is_access = pl.col("http_response_status_code").is_not_null()
     is_error = (pl.col("severity_number") >= ERROR_SEVERITY) & ~is_access
     is_warning = (

@@ -1,9 +1,9 @@
 """Severity words to OpenTelemetry numbers, and the strict rule for lines without a level field.
 
-Order: a field or the format's header (`parse`), the HTTP status, an exception, and only then a word, and
-that only in a position where programs write levels. stderr is no severity: klog, Python logging
-and the JVM write INFO there. Numbers: OpenTelemetry log data model, appendix B; Python's CRITICAL and HTTP
-statuses are our reading of its rules.
+Order: a field or the format's header (`parse`), the HTTP status, an exception, and only then a
+word, and that only in a position where programs write levels. stderr is no severity: klog, Python
+logging and the JVM write INFO there. Numbers: OpenTelemetry log data model, appendix B; Python's
+CRITICAL and HTTP statuses are our reading of its rules.
 """
 
 import polars as pl
@@ -44,7 +44,8 @@ _COLON = (
 
 
 def numbers(words: pl.Series, own: dict[str, int] | None = None) -> pl.Series:
-    """Return the severity number of each word (any case, padding ignored); 0 for unknown, null for null.
+    """Return the severity number of each word (any case, padding ignored); 0 for unknown, null for
+    null.
 
     *own* are a format's words, which go before the common ones.
     """
@@ -73,9 +74,10 @@ def from_status(status: pl.Series) -> pl.Series:
 def from_position(text: pl.Series) -> pl.DataFrame:
     """Look for a level word where programs write one: columns `severity_text`, `severity_number`.
 
-    Tried in order on the first 120 characters after times and numbers: `level=word` (anywhere in 2,000
-    characters), a bracketed word among the first two tokens, a word in capitals among the first three, a
-    word that starts the text and is followed by a colon. Nothing else: a word elsewhere is prose.
+    Tried in order on the first 120 characters after times and numbers: `level=word` (anywhere in
+    2,000 characters), a bracketed word among the first two tokens, a word in capitals among the
+    first three, a word that starts the text and is followed by a colon. Nothing else: a word
+    elsewhere is prose.
     """
     head = text.str.head(2000)
     start = head.str.replace(_PREFIX, "").str.head(120)

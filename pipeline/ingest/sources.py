@@ -1,7 +1,7 @@
 """Paths to readable sources: walking, rotation order, decompression, refusal of what is not a log.
 
-A `Source` is one physical file; a `Stream` is a file with its rotated predecessors, oldest first, which
-`lines` reads as one. What a source is called (service, container) is `identity`'s work.
+A `Source` is one physical file; a `Stream` is a file with its rotated predecessors, oldest first,
+which `lines` reads as one. What a source is called (service, container) is `identity`'s work.
 """
 
 import bz2
@@ -90,9 +90,9 @@ def find_streams(
 ) -> list[Stream]:
     """Resolve *paths* (files, folders, globs, "-") to streams in path order.
 
-    Folders are walked recursively in path order, without dot files and without the folders in *skip*
-    (our own output). A file reached twice, by a link or by two arguments, is read once, under the
-    first path in order. Raises `UsageError` for a path that does not exist.
+    Folders are walked recursively in path order, without dot files and without the folders in
+    *skip* (our own output). A file reached twice, by a link or by two arguments, is read once,
+    under the first path in order. Raises `UsageError` for a path that does not exist.
     """
     found: dict[str, Path] = {}
     skipped = {os.path.realpath(folder) for folder in skip}
@@ -119,16 +119,31 @@ def open_source(source: Source) -> IO[bytes]:
     raw = _open_regular(source.path)
     match source.compression:
         case "gzip":
-            return gzip.GzipFile(fileobj=raw)
+            return _Owning(gzip.GzipFile(fileobj=raw), raw)  # type: ignore[arg-type]
         case "bzip2":
-            return bz2.BZ2File(raw)
+            return _Owning(bz2.BZ2File(raw), raw)  # type: ignore[arg-type]
         case "xz":
-            return lzma.LZMAFile(raw)
+            return _Owning(lzma.LZMAFile(raw), raw)  # type: ignore[arg-type]
         case "zstd":
             reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
             return io.BufferedReader(reader, 1 << 18)  # type: ignore[type-var]
         case _:
             return raw
+
+
+class _Owning(io.BufferedReader):
+    """A decompressing reader that closes the file it reads from, which the library's leave open."""
+
+    def __init__(self, content: io.RawIOBase, file: BinaryIO) -> None:
+        super().__init__(content, 1 << 18)
+        self._file = file
+
+    def close(self) -> None:
+        """Close the reader and its file."""
+        try:
+            super().close()
+        finally:
+            self._file.close()
 
 
 READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
@@ -233,7 +248,9 @@ def _inspect(path: str, input_encoding: str | None) -> Source:
         with open_source(plain) as content:
             head = content.read(HEAD_BYTES)
     except READ_ERRORS as error:
-        return _refused(path, status.st_size, modified, f"not a readable {compression} file: {error}")
+        return _refused(
+            path, status.st_size, modified, f"not a readable {compression} file: {error}"
+        )
     if reason := _foreign(head):
         return _refused(path, status.st_size, modified, reason)
     digest = hashlib.sha256(head).hexdigest()

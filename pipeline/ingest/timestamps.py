@@ -1,9 +1,9 @@
 """Text to UTC microseconds: the notations that logs use, on whole columns.
 
-Every notation is cut into a part with whole seconds, a fraction and a zone. Seconds repeat, so the costly
-part is parsed once per distinct second; fractions are plain arithmetic (six digits are kept, the rest is
-cut: storage is in microseconds). Nothing is guessed: a time without a zone is UTC unless the
-caller names another zone, and the caller flags that.
+Every notation is cut into a part with whole seconds, a fraction and a zone. Seconds repeat, so the
+costly part is parsed once per distinct second; fractions are plain arithmetic (six digits are kept,
+the rest is cut: storage is in microseconds). Nothing is guessed: a time without a zone is UTC
+unless the caller names another zone, and the caller flags that.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,9 @@ _ZONE = r"(?: ?(?P<zone>Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2}))?"
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A notation: *pattern* has the groups base, fraction and zone; *base_format* reads the base."""
+    """A notation: *pattern* has the groups base, fraction and zone; *base_format* reads the
+    base.
+    """
 
     pattern: str
     base_format: str
@@ -68,13 +70,17 @@ LAYOUTS: dict[str, Layout] = {
 def parse_times(text: pl.Series, layouts: tuple[str, ...]) -> pl.DataFrame:
     """Parse *text* with the first of *layouts* that matches each value.
 
-    Returns a frame of the same height: `timestamp` (UTC microseconds, null where nothing matched or the
-    value is no date) and `has_zone` (whether the text itself named its zone).
+    Returns a frame of the same height: `timestamp` (UTC microseconds, null where nothing matched or
+    the value is no date) and `has_zone` (whether the text itself named its zone).
     """
-    result = pl.DataFrame(
-        {"timestamp": pl.Series([None] * len(text), dtype=TIMESTAMP), "has_zone": False},
-        schema={"timestamp": TIMESTAMP, "has_zone": pl.Boolean},
-    ) if not layouts else None
+    result = (
+        pl.DataFrame(
+            {"timestamp": pl.Series([None] * len(text), dtype=TIMESTAMP), "has_zone": False},
+            schema={"timestamp": TIMESTAMP, "has_zone": pl.Boolean},
+        )
+        if not layouts
+        else None
+    )
     for name in layouts:
         parsed = _parse(text, LAYOUTS[name])
         if result is None:

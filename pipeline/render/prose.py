@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.model import Finding, Result, Verdict, WindowFacts
+from pipeline.model import Finding, Result, State, Verdict, WindowFacts
 from pipeline.render.figures import (
     TIMES,
     UNKNOWN,
@@ -17,12 +17,12 @@ from pipeline.render.figures import (
 )
 from pipeline.render.views import Tile
 from pipeline.render.words import (
+    STATE_WORDS,
     earliest_onset,
     is_risen,
     main_path,
     name_of,
     regressions_of,
-    state_counts,
 )
 
 _MAX_NAMES = 4
@@ -161,7 +161,13 @@ def _class_tile(result: Result) -> Tile:
         return Tile(UNKNOWN, f"no comparison of {known}", "plain", "finding_totals")
     if not found:
         return Tile("none", f"risen; {label}", "plain", "finding_totals")
-    return Tile(state_counts(found).replace(", ", " + "), label, "bad", "finding_totals")
+    return Tile(" + ".join(_by_state(found)), label, "bad", "finding_totals")
+
+
+def _by_state(found: Sequence[Finding]) -> list[str]:
+    order = (State.NEW, State.RETURNED, State.ESCALATING, State.INCREASED)
+    counts = [(state, sum(one.state is state for one in found)) for state in order]
+    return [f"{number:,} {STATE_WORDS[state]}" for state, number in counts if number]
 
 
 def _onset_tile(result: Result) -> Tile:

@@ -91,7 +91,10 @@ def visible(text: str, limit: int = INLINE_CHARACTERS, *, is_block: bool = False
     rest = len(plain) - limit + len(text) - len(bounded)
     plain = unicodedata.normalize("NFC", plain[:limit])
     shown = plain.translate(_BLOCK if is_block else _INLINE)
-    return f"{shown}… (+{rest:,} characters)" if rest > 0 else shown
+    if rest <= 0:
+        return shown
+    # In a label there is no room to say how much is missing.
+    return f"{shown}…" if limit < CELL_CHARACTERS // 2 else f"{shown}… (+{rest:,} characters)"
 
 
 def terminal_text(text: str, limit: int = INLINE_CHARACTERS) -> str:
@@ -132,7 +135,11 @@ def markdown_code(text: Untrusted, limit: int = CELL_CHARACTERS) -> str:
     return f"<code>{_entities(visible(text.reveal(), limit))}</code>"
 
 
-_MARKUP = frozenset("\\`*_{}[]<>#!|&~$^@+\"'")
+# An underscore inside a word is no emphasis, a point after anything but www begins no address.
+_MARKS = re.compile(r"[\\`*\[\]<>#!|&~$@]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_UNSAFE_IN_CODE = re.compile(
+    r"[^\w ./⟨⟩⏎…-]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|(?<=[wW]{3})\.", re.UNICODE
+)
 _BEGINS_BLOCK = re.compile(r"(?:[-+=:>]|\d+[.)])")
 # What GitHub makes a link of by itself, also where the characters are coded: only code stops it.
 _LINKS_ITSELF = re.compile(r"@|#\d|GH-\d|://|(?i:\bwww\.)|\b[0-9a-f]{7,40}\b", re.ASCII)
@@ -149,14 +156,14 @@ def _word(word: str, *, is_first: bool) -> str:
     if _LINKS_ITSELF.search(word):
         return f"<code>{_entities(word)}</code>"
     begins = _BEGINS_BLOCK.match(word) if is_first else None
-    coded = "".join(
-        f"&#{ord(c)};" if c in _MARKUP else c for c in word[begins.end() if begins else 0 :]
-    )
-    return (_entities(begins.group()) if begins else "") + coded  # fmt: skip
+    rest = word[begins.end() if begins else 0 :]
+    coded = _MARKS.sub(lambda found: f"&#{ord(found.group())};", rest)
+    return (_entities(begins.group()) if begins else "") + coded
 
 
 def _entities(text: str) -> str:
-    return "".join(c if c.isalnum() or c in " ⟨⟩⏎…" else f"&#{ord(c)};" for c in text)
+    """Code all but what Markdown gives no meaning inside a word: the source stays readable."""
+    return _UNSAFE_IN_CODE.sub(lambda found: f"&#{ord(found.group())};", text)
 
 
 def markdown_block(text: Untrusted, limit: int = BLOCK_CHARACTERS) -> str:

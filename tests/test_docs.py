@@ -1,0 +1,75 @@
+"""Documents that must follow the code: columns, command line, formats, rules."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline.cli import analyze
+from pipeline.ingest import load_formats
+from pipeline.rules import load_rules
+from pipeline.schema import EVENTS, LEDGER, MINUTES, ROLLUP
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+pytestmark = pytest.mark.skipif(not DOCS.is_dir(), reason="the documents are not installed")
+
+
+@pytest.mark.parametrize("table", [EVENTS, ROLLUP, MINUTES, LEDGER], ids=len)
+def test_every_column_is_explained(table: dict[str, object]) -> None:
+    text = (DOCS / "columns.md").read_text(encoding="utf-8")
+
+    assert [name for name in table if f"`{name}`" not in text] == []
+
+
+def _help(*command: str) -> str:
+    shown = CliRunner().invoke(
+        analyze, [*command, "--help"], prog_name="analyze", terminal_width=88
+    )
+    return f"```text\n$ {' '.join(('analyze', *command))} --help\n{shown.output.rstrip()}\n```\n"
+
+
+def command_line() -> str:
+    names = sorted(analyze.commands)
+    parts = [_help(), *(f"## {name}\n\n{_help(name)}" for name in names)]
+    return "# The command line\n\nWritten from the program's own help.\n\n" + "\n".join(parts)
+
+
+def format_table() -> str:
+    rows = [
+        f"| `{one.name}` | {one.title} |" for one in sorted(load_formats(), key=lambda f: f.name)
+    ]
+    head = "# Log formats\n\nFound by content, line by line. Written from `pipeline/formats/`.\n\n"
+    return head + "\n".join(["| name | what |", "| --- | --- |", *rows]) + "\n"
+
+
+def rule_table() -> str:
+    rows = [f"| `{rule.name}` | {rule.title} |" for rule in load_rules()]
+    head = "# Error classes\n\nThe first rule that fits names an error. From `pipeline/rules/`.\n\n"
+    return head + "\n".join(["| name | what |", "| --- | --- |", *rows]) + "\n"
+
+
+GENERATED = {
+    "command-line.md": command_line,
+    "formats.md": format_table,
+    "rules.md": rule_table,
+}
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_generated_pages_are_up_to_date(name: str) -> None:
+    path, text = DOCS / name, GENERATED[name]()
+    if os.environ.get("AFTERSHOCK_UPDATE_DOCS"):
+        path.write_text(text, encoding="utf-8")
+
+    assert path.read_text(encoding="utf-8") == text, "run `make docs`"
+
+
+def test_places_that_the_map_names_exist() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#]+)\)", text)
+
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
