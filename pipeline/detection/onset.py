@@ -25,10 +25,12 @@ _MINIMUM_COUNT = 3
 _USUAL_FAST, _USUAL_HOURS, _LEAST_FAST = 0.1, 12.0, 0.01
 # Days differ by about 14 % at the same traffic.
 _SLOW = 0.02
-# The noise is an estimate taken for known; 2 % left out at either end cover what 2.5 % should.
-_TAIL = 0.02
-# An earlier ending must explain more than one more free parameter would.
-_END_GAIN, _END_STEP = 2.0, 10
+# The noise is an estimate taken for known, and busy hours follow busy hours: measured on both
+# families of noise, 1 % left out at either end covers what 2.5 % should.
+_TAIL = 0.01
+# An earlier ending must explain more than one more free parameter would. Endings are tried every
+# ten minutes of a day; of longer windows, 144 of them.
+_END_GAIN, _END_STEP, _END_COUNT = 2.0, 10, 144
 # Nodes and weights: a three-point Gauss-Hermite rule for c; even steps of a deviation for r.
 _EDGE, _SIDE = math.sqrt(3), math.log(1 / 6)
 _LEVELS = ((-_EDGE, _SIDE), (0.0, math.log(2 / 3)), (_EDGE, _SIDE))
@@ -57,7 +59,7 @@ def find_onset(
     *minutes* has a row for every minute: `bucket_start`, `covered_seconds`, `capped_count` or
     `event_count`, optionally `exposure` (used where it explains the baseline better than time).
     Times are those of minutes: `refine_onset` moves them to events. A rise that ended before the
-    window's end is found too, its end to ten minutes.
+    window's end is found too, its end to ten minutes in a day.
     """
     read = _read(minutes, baseline, candidate)
     if read is None:
@@ -150,7 +152,8 @@ def _by_hour(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _likelihood(hourly: pl.DataFrame, measure: str) -> float:
     """Poisson log-likelihood of hourly counts in proportion to *measure*."""
-    counts, sizes = hourly["count"].to_list(), hourly[measure].to_list()
+    counts: list[float] = hourly["count"].to_list()
+    sizes: list[float] = hourly[measure].to_list()
     if not sum(sizes):
         return -math.inf
     rate = sum(counts) / sum(sizes)
@@ -161,7 +164,8 @@ def _likelihood(hourly: pl.DataFrame, measure: str) -> float:
 
 
 def _fast_noise(hourly: pl.DataFrame, measure: str) -> float:
-    counts, sizes = hourly["count"].to_list(), hourly[measure].to_list()
+    counts: list[float] = hourly["count"].to_list()
+    sizes: list[float] = hourly[measure].to_list()
     rate = sum(counts) / sum(sizes)
     means = [rate * size for size in sizes]
     square = sum(mean * mean for mean in means)
@@ -180,7 +184,8 @@ def _likeliest(read: _Minutes) -> tuple[int | None, int]:
     size = len(read.counts)
     hour = sum(read.expected) / (read.hours[-1] + 1)
     best, at, until = 0.0, None, size
-    for end in [size, *range(size - size % _END_STEP or size - _END_STEP, 0, -_END_STEP)]:
+    step = max(_END_STEP, size // _END_COUNT)
+    for end in [size, *range(size - size % step or size - step, 0, -step)]:
         value, start, ratio = _best_start(read.counts[:end], read.expected[:end])
         inflation = 1 + read.fast * hour * ratio
         if start is not None and value > best + (_END_GAIN * inflation if end != size else 0.0):
