@@ -208,8 +208,9 @@ def _hits(where: str, pattern: Pattern, lines: Sequence[str]) -> list[tuple[str,
     try:
         found = pl.Series(lines, dtype=pl.String).str.contains(pattern.regex).to_list()
     except pl.exceptions.ComputeError as error:
+        reasons = [line for line in str(error).splitlines() if line.startswith("error: ")]
         raise RuleError(
-            f"{where}: regex: {str(error).splitlines()[-1]}",
+            f"{where}: regex: {(reasons or [str(error)])[0].removeprefix('error: ')}",
             hint="RE2 syntax: no look-around, no back-references",
         ) from error
     return [
