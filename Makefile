@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 
-.PHONY: help demo test test-all check format clean
+.PHONY: help demo test test-all test-wheel check docs format clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -32,6 +32,9 @@ check: $(VENV)/.installed-dev  ## style, types, import contract, SQL
 	$(RUN) mypy
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/sqlfluff lint queries
+
+docs: $(VENV)/.installed-dev  ## rewrite the pages that are made from the code
+	AFTERSHOCK_UPDATE_DOCS=1 $(RUN) pytest -q tests/test_docs.py tests/test_queries.py
 
 format: $(VENV)/.installed-dev  ## rewrite the sources in the project's style
 	$(RUN) ruff check --fix .
