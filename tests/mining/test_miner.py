@@ -1,0 +1,163 @@
+import tomllib
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.mining import TemplateBook, mine
+from pipeline.mining.miner import MAX_TEMPLATE_CHARACTERS
+
+CASES: dict[str, list[dict[str, Any]]] = tomllib.loads(
+    Path(__file__).with_name("templates.toml").read_text("utf-8")
+)
+LOGHUB = Path(__file__).parents[3] / "shared" / "logs" / "loghub"
+
+# Lines as logs have them: words, values, structure, hostile characters.
+PIECES = st.sampled_from(
+    ["user", "failed", "404", "status=503", '"x y"', "10.0.0.1:80", "a1b2c3d4", "{a: 1, b: 2}", "'",
+     '"', "\\", "<*>", "\ue000", "\ue07f", "\n", "\t", "é", 'type "mood"', "Foo#12", "${before}"]
+)  # fmt: skip
+BODIES = st.one_of(st.lists(PIECES, max_size=8).map(" ".join), st.text(max_size=40), st.none())
+
+
+def templates(*bodies: str | None) -> list[str | None]:
+    return mine(pl.Series("body", bodies, dtype=pl.String))["template"].to_list()
+
+
+@pytest.mark.parametrize("case", CASES["template"], ids=lambda case: case["body"][:30])
+def test_body_has_template(case: dict[str, Any]) -> None:
+    assert templates(case["body"]) == [case["template"]]
+
+
+@pytest.mark.parametrize("case", CASES["same"], ids=lambda case: case["why"])
+def test_bodies_share_a_template(case: dict[str, Any]) -> None:
+    found = templates(*case["bodies"])
+
+    assert len(set(found)) == 1, found
+
+
+@pytest.mark.parametrize("case", CASES["different"], ids=lambda case: case["why"])
+def test_bodies_have_templates_of_their_own(case: dict[str, Any]) -> None:
+    found = templates(*case["bodies"])
+
+    assert len(set(found)) == len(found), found
+
+
+@pytest.mark.parametrize("case", CASES["known_wrong"], ids=lambda case: case["why"])
+@pytest.mark.xfail(strict=True, reason="known wrong: move the row up when it is fixed")
+def test_known_wrong(case: dict[str, Any]) -> None:
+    assert len(set(templates(*case["same"]))) == 1
+
+
+def test_row_per_body_in_the_same_order_and_null_for_null() -> None:
+    result = mine(pl.Series("body", ["b 1", None, "a", "b 2", ""]))
+
+    assert result.columns == ["template_id", "template"]
+    assert result["template"].to_list() == ["b <*>", None, "a", "b <*>", ""]
+    assert result["template_id"].null_count() == 1
+    assert result["template_id"].n_unique() == 4
+
+
+@pytest.mark.parametrize("bodies", [[], [None], [None, None]])
+def test_no_bodies_give_no_templates(bodies: list[None]) -> None:
+    result = mine(pl.Series("body", bodies, dtype=pl.String))
+
+    assert result.height == len(bodies)
+    assert result.schema == {"template_id": pl.String, "template": pl.String}
+    assert result.null_count().row(0) == (len(bodies), len(bodies))
+
+
+def test_categorical_bodies_are_text() -> None:
+    assert mine(pl.Series("body", ["a 1"], dtype=pl.Categorical))["template"].to_list() == ["a <*>"]
+
+
+def test_id_is_a_hash_of_the_template_text() -> None:
+    # Stored results hold these ids: a change here is a new fingerprint version.
+    assert mine(pl.Series("body", ["a 1"]))["template_id"].to_list() == ["04722d4464da"]
+
+
+@given(st.lists(BODIES, max_size=12), st.randoms(use_true_random=False))
+@settings(max_examples=30, deadline=None)
+def test_template_depends_on_the_body_alone(bodies: list[str | None], random: Random) -> None:
+    together = mine(pl.Series("body", bodies, dtype=pl.String))
+    order = random.sample(range(len(bodies)), len(bodies))
+    shuffled = mine(pl.Series("body", [bodies[i] for i in order], dtype=pl.String))
+
+    alone = [mine(pl.Series("body", [body], dtype=pl.String)) for body in bodies]
+
+    assert [frame.row(0) for frame in alone] == together.rows()
+    assert shuffled.rows() == [together.row(i) for i in order]
+
+
+@given(BODIES)
+@settings(max_examples=30, deadline=None)
+def test_template_is_bounded_and_free_of_hidden_characters(body: str | None) -> None:
+    (template,) = templates(body)
+
+    assert (template is None) == (body is None)
+    assert template is None or len(template) <= MAX_TEMPLATE_CHARACTERS
+    assert not any("\ue000" <= character <= "\ue07f" for character in template or "")
+
+
+def test_digits_change_nothing_outside_kept_text() -> None:
+    assert templates("job 7 took 12.5 s on node-3") == templates("job 88 took 0.1 s on node-41")
+
+
+def test_very_long_line_is_decided_by_its_head() -> None:
+    (template,) = templates("failed to read " + "x" * 1_000_000)
+
+    assert template is not None
+    assert template.startswith("failed to read x")
+    assert len(template) == MAX_TEMPLATE_CHARACTERS
+
+
+def test_book_gives_known_templates_their_ids_and_takes_new_ones() -> None:
+    book = TemplateBook({"old-id": "disk <*> failed"})
+    result = mine(pl.Series("body", ["disk 3 failed", "fan 1 failed"]), book)
+
+    assert result["template_id"][0] == "old-id"
+    assert result["template_id"][1] == mine(pl.Series("body", ["fan 2 failed"]))["template_id"][0]
+    assert len(book) == 2
+    assert mine(pl.Series("body", ["fan 9 failed"]), book)["template_id"][0] in book
+
+
+def test_book_survives_saving(tmp_path: Path) -> None:
+    book = TemplateBook()
+    mine(pl.Series("body", ["a 1", "zurück é 2", 'line "sep" \u2028 x']), book)
+    book.save(tmp_path / "book.jsonl")
+
+    assert len(book) == 3
+    assert TemplateBook.load(tmp_path / "book.jsonl").templates == dict(
+        sorted(book.templates.items())
+    )
+
+
+def test_first_entry_of_a_book_wins() -> None:
+    book = TemplateBook({"a": "x"})
+    book.update([("b", "x"), ("a", "y"), ("c", "z")])
+
+    assert book.templates == {"a": "x", "c": "z"}
+
+
+@pytest.mark.skipif(not LOGHUB.is_dir(), reason="the labelled logs are not here")
+def test_grouping_accuracy_on_labelled_logs() -> None:
+    accuracies: list[float] = []
+    for folder in sorted(path for path in LOGHUB.iterdir() if path.is_dir()):
+        labels = pl.read_csv(
+            folder / f"{folder.name}_2k.log_structured_corrected.csv",
+            infer_schema=False, columns=["Content", "EventTemplate"],
+        )  # fmt: skip
+        mined = mine(labels["Content"])["template"].str.replace_all(r"\b[45][0-9]{2}\b", "<*>")
+        rows = labels.select("EventTemplate", template=mined)
+        both = pl.len().over("EventTemplate", "template")
+        exact = rows.select(
+            (both == pl.len().over("EventTemplate")) & (both == pl.len().over("template"))
+        )
+        accuracies.append(exact.to_series().sum() / labels.height)
+
+    assert len(accuracies) == 8
+    assert sum(accuracies) / 8 >= 0.99
