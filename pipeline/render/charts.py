@@ -205,7 +205,7 @@ def nice_ticks(top: float, wanted: int = 3) -> list[float]:
     >>> nice_ticks(930), nice_ticks(0), nice_ticks(1.4)
     ([0.0, 500.0, 1000.0], [0.0, 1.0], [0.0, 0.5, 1.0, 1.5])
     """
-    if top <= 0 or not math.isfinite(top):
+    if top < 1e-6 or not math.isfinite(top):
         return [0.0, 1.0]
     raw = top / wanted
     power = 10.0 ** math.floor(math.log10(raw))

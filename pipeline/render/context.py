@@ -82,6 +82,7 @@ from pipeline.render.words import (
     change_of,
     coverage_parts,
     first_seen_of,
+    has_baseline,
     is_risen,
     name_of,
     regressions_of,
@@ -154,7 +155,8 @@ class _Builder:
         self.caps = caps
         self.risen = sorted((one for one in result.findings if is_risen(one)), key=_by_appearance)
         self.regressions = regressions_of(result)
-        self.cards = self.regressions[: caps.candidates]
+        self.carded = self.regressions or self.risen or self.undecided()
+        self.cards = self.carded[: caps.candidates]
         self.anchors = {one.finding_id: f"c{at}" for at, one in enumerate(self.cards, start=1)}
         self.names = {one.finding_id: name_of(one) for one in result.findings}
         windows = (result.windows.baseline, result.windows.candidate)
@@ -164,6 +166,24 @@ class _Builder:
         }
         rates = [slot.rate or 0.0 for drawn in self.sparks.values() for slot in drawn]
         self.floor = max([1.0, *(value / _FLOOR_SHARE for value in rates)])
+
+    def undecided(self) -> list[Finding]:
+        """Return all errors where nothing could be compared: their traces are all there is."""
+        is_open = self.result.verdict is Verdict.CANNOT_DECIDE
+        return [one for one in self.result.findings if is_open and one.kind != "warning"]
+
+    def intro(self) -> str:
+        """Say what the cards are."""
+        if self.regressions:
+            return (
+                "One card for each class that rose, in order of appearance. A class is at most the "
+                "first failure seen here; what made it fail lies outside of its own lines."
+            )
+        if self.risen:
+            return "Nothing is confirmed. One card for each class whose rise is suspected only."
+        if self.cards:
+            return "Nothing could be compared. One card for each class of errors, as it is."
+        return ""
 
     def slots(self, points: Sequence[HourlyPoint], limit: int) -> list[Slot]:
         return slots(points, limit, self.borders)
@@ -198,7 +218,7 @@ class _Builder:
             first_seen=first_seen_of(one),
             baseline_rate=rate(one.baseline_rate),
             candidate_rate=rate(one.candidate_rate),
-            baseline_count=count(one.baseline_count),
+            baseline_count=count(one.baseline_count if has_baseline(one) else None),
             candidate_count=count(one.candidate_count),
             change=change_of(one),
             interval=interval(one.rate_ratio_lower, one.rate_ratio_upper),
@@ -320,6 +340,8 @@ class _Builder:
         node_ids = {
             node.node_id for node in self.result.chain.nodes if node.finding_id == one.finding_id
         }
+        if not one.is_regression:
+            return "not a confirmed regression"
         before = [edge for edge in self.result.chain.edges if edge.target in node_ids]
         return "follows another" if before else "order unknown"
 
@@ -460,7 +482,8 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
         requests=build.requests(),
         charts=build.small_charts(),
         candidates=[build.candidate(at, one) for at, one in enumerate(build.cards, start=1)],
-        candidates_more=_more(build.regressions[caps.candidates :]),
+        candidates_intro=build.intro(),
+        candidates_more=_more(build.carded[caps.candidates :]),
         changes=[_change(one) for one in result.changes[: caps.gaps]],
         chain=build.chain(),
         endpoints=[build.endpoint(one) for one in affected[: caps.endpoints]],
@@ -557,6 +580,7 @@ def _window(name: str, facts: WindowFacts) -> WindowView:
     is_known = facts.start is not None
     return WindowView(
         name=name,
+        is_known=is_known,
         start=_moment(facts.start),
         end=_moment(facts.end),
         description=Untrusted(facts.description),
@@ -602,7 +626,8 @@ def _heat_words(drawn: Sequence[Slot]) -> str:
 
 
 def _seen_words(one: Finding) -> str:
-    text = f"{many(one.candidate_count, 'time')}, {count(one.baseline_count)} in the baseline"
+    before = count(one.baseline_count) if has_baseline(one) else "no number known"
+    text = f"{many(one.candidate_count, 'time')}, {before} in the baseline"
     if one.expected_count is not None:
         text += f"; {rate(one.expected_count)} expected"
     text += f". First {moment(one.first_seen)}, last {moment(one.last_seen)} UTC"

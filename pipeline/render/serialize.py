@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any, Literal
 
 from pipeline.errors import UsageError
-from pipeline.model import SCHEMA_VERSION, ChainEdge, Result
+from pipeline.model import SCHEMA_VERSION, ChainEdge, Confidence, Result, State, Verdict
 from pipeline.render.untrusted import visible
 
 # `from` is a word of Python's own; in the document an edge runs from one node to another.
@@ -119,6 +119,8 @@ def _converter() -> Any:  # noqa: ANN401  # cattrs is imported only where it is 
     converter.register_structure_hook(datetime, _read_time)
     for kind in (str, int, float, bool):
         converter.register_structure_hook(kind, _reader_of(kind))
+    for word in (Confidence, State, Verdict):  # strings too: the reader of strings would take them
+        converter.register_structure_hook(word, lambda value, kind: kind(value))
     for owner, names in _RENAMED.items():
         renames: dict[str, Any] = {name: override(rename=shown) for name, shown in names.items()}
         hook: Any = make_dict_structure_fn(owner, converter, **renames)

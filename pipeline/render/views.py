@@ -40,6 +40,7 @@ class WindowView:
     """One of the two windows with its totals."""
 
     name: str
+    is_known: bool
     start: Moment
     end: Moment
     description: Untrusted
@@ -356,7 +357,8 @@ class ReportContext:
     rates: ChartView | None = field(metadata={"help": "all errors by time, null without"})
     requests: ChartView | None = field(metadata={"help": "requests by time, null without"})
     charts: list[ChartView] = field(metadata={"help": "one small chart a risen class"})
-    candidates: list[CandidateView] = field(metadata={"help": "a card for each regression"})
+    candidates: list[CandidateView] = field(metadata={"help": "cards, by appearance"})
+    candidates_intro: str = field(metadata={"help": "what the cards are, or empty"})
     candidates_more: str = field(metadata={"help": "regressions without a card, or empty"})
     changes: list[ChangeView] = field(metadata={"help": "restarts, deploys and the like"})
     chain: ChainView | None = field(metadata={"help": "the failure chain, null without nodes"})

@@ -14,7 +14,17 @@ from pipeline.model import (
     State,
     Verdict,
 )
-from pipeline.render.figures import TIMES, count, many, minute, moment, percent, rate, ratio
+from pipeline.render.figures import (
+    TIMES,
+    UNKNOWN,
+    count,
+    many,
+    minute,
+    moment,
+    percent,
+    rate,
+    ratio,
+)
 
 if TYPE_CHECKING:
     from pipeline.render.charts import Slot
@@ -52,8 +62,15 @@ def state_of(finding: Finding) -> str:
     return f"{word}, suspected" if finding.confidence is Confidence.SUSPECTED else word
 
 
+def has_baseline(finding: Finding) -> bool:
+    """Tell whether there was anything to compare with; without it, zero means nothing."""
+    return finding.state is not State.UNKNOWN or finding.baseline_count > 0
+
+
 def change_of(finding: Finding) -> str:
     """Return the ratio, or the two counts where the baseline has none to divide by."""
+    if not has_baseline(finding):
+        return UNKNOWN
     if finding.rate_ratio is not None:
         return f"{TIMES} {ratio(finding.rate_ratio)}"
     return f"{count(finding.baseline_count)} → {count(finding.candidate_count)}"

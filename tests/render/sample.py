@@ -1,4 +1,6 @@
-"""Results written by hand: an incident, a quiet day, one that nothing can be said of, and a hostile one."""
+"""Results written by hand: an incident, a quiet day, an undecidable one and a hostile one."""
+
+# ruff: noqa: ANN401  # the makers take any field of the model
 
 import dataclasses
 import math
@@ -67,7 +69,7 @@ def series(
     hours: int = 48,
     has_expectation: bool = True,
 ) -> list[HourlyPoint]:
-    """Hourly points: *level* per hour before *onset*, *risen* after it; one gap, a short last hour."""
+    """*level* per hour before *onset*, *risen* after it; one gap, a short last hour."""
     points = []
     for hour in range(hours):
         begin = start + hour * HOUR
@@ -163,14 +165,25 @@ ENUM = finding(
     hourly=series(0.0, 168.0),
     samples=[
         Sample(
-            "logs/api-1.log", 18244, 2_113_440, ONSET, "api",
-            '(sqlalchemy.dialects.postgresql.asyncpg.ProgrammingError) type "payment_kind" does not exist\n'
+            "logs/api-1.log",
+            18244,
+            2_113_440,
+            ONSET,
+            "api",
+            '(sqlalchemy.exc.ProgrammingError) type "payment_kind" does not exist\n'
             "[SQL: SELECT tokens.id, tokens.owner_id FROM tokens\n"
             "WHERE tokens.owner_id = $1::INTEGER AND tokens.kind = $2::payment_kind]",
         ),
-        Sample("logs/api-1.log", 18391, 2_140_018, ONSET + timedelta(seconds=9), "api",
-               "Traceback (most recent call last):\n  File \"/srv/app/billing/tokens.py\", line 88, in load_tokens\n"
-               "    rows = await session.execute(query)"),
+        Sample(
+            "logs/api-1.log",
+            18391,
+            2_140_018,
+            ONSET + timedelta(seconds=9),
+            "api",
+            "Traceback (most recent call last):\n"
+            '  File "/srv/app/billing/tokens.py", line 88, in load_tokens\n'
+            "    rows = await session.execute(query)",
+        ),
     ],
     correlates=[
         Correlate("endpoint", "POST /api/v1/billing/sync", 31.0, 0.93),
@@ -179,7 +192,10 @@ ENUM = finding(
     knowledge=Knowledge(
         knowledge_id="pg_undefined_type",
         title="A type that the database does not know on this connection",
-        hypotheses=["The type lives in a schema that is not on the search_path", "A migration did not run in this database"],
+        hypotheses=[
+            "Its schema is not on the search_path",
+            "A migration did not run in this database",
+        ],
         check_first=["Ask with the service's own role: select to_regtype('payment_kind')"],
         remedy=["Name schema and type in the column's definition"],
         verify=["The class does not occur for three covered hours"],
@@ -187,7 +203,7 @@ ENUM = finding(
         reviewed="2026-01-15",
         mechanism="The driver casts a parameter to a type name that the server cannot resolve.",
     ),
-)  # fmt: skip
+)
 ASGI = finding(
     "e2",
     "asgi_message",
@@ -209,10 +225,17 @@ ASGI = finding(
     code_location=CodeLocation("/srv/app/http/errors.py", 37, "dispatch", 1.0),
     hourly=series(0.0, 236.0, onset=ONSET + timedelta(seconds=3)),
     samples=[
-        Sample("logs/api-1.log", 18251, 2_114_100, ONSET + timedelta(seconds=3), "api",
-               "RuntimeError: Unexpected message received: http.request\n  File \"/srv/app/http/errors.py\", line 37, in dispatch")
+        Sample(
+            "logs/api-1.log",
+            18251,
+            2_114_100,
+            ONSET + timedelta(seconds=3),
+            "api",
+            "RuntimeError: Unexpected message received: http.request\n"
+            '  File "/srv/app/http/errors.py", line 37, in dispatch',
+        )
     ],
-)  # fmt: skip
+)
 TIMEOUT = finding(
     "e3",
     "upstream_timeout",
@@ -230,8 +253,17 @@ TIMEOUT = finding(
     onset_upper=ONSET + timedelta(minutes=11),
     hourly=series(61.0, 240.0, onset=ONSET + timedelta(minutes=3)),
     services=[ServiceCount("api", 900, 1700), ServiceCount("worker", 442, 1101)],
-    samples=[Sample("logs/worker.log", 911, 88_120, None, "worker", "TimeoutError: no answer from ledger within 30 s")],
-)  # fmt: skip
+    samples=[
+        Sample(
+            "logs/worker.log",
+            911,
+            88_120,
+            None,
+            "worker",
+            "TimeoutError: no answer from ledger within 30 s",
+        )
+    ],
+)
 FAILED = finding(
     "f1",
     "http_500",
@@ -253,23 +285,46 @@ FAILED = finding(
     hourly=series(2.0, 180.0),
 )
 SUSPECT = finding(
-    "e4", "disk_pressure", "OSError: No space left on device", state=State.BURST,
-    confidence=Confidence.SUSPECTED, rate_ratio_lower=0.9, rate_ratio_upper=9.0,
-    first_seen=START + 3 * HOUR, hourly=series(0.4, 1.4),
-)  # fmt: skip
+    "e4",
+    "disk_pressure",
+    "OSError: No space left on device",
+    state=State.BURST,
+    confidence=Confidence.SUSPECTED,
+    rate_ratio_lower=0.9,
+    rate_ratio_upper=9.0,
+    first_seen=START + 3 * HOUR,
+    hourly=series(0.4, 1.4),
+)
 UNNAMED = finding(
-    "e5", None, "job <id> left the queue <name> without an answer", first_seen=START,
-    rate_ratio_lower=0.84, rate_ratio_upper=1.04, hourly=series(206.0, 206.0),
-)  # fmt: skip
+    "e5",
+    None,
+    "job <id> left the queue <name> without an answer",
+    first_seen=START,
+    rate_ratio_lower=0.84,
+    rate_ratio_upper=1.04,
+    hourly=series(206.0, 206.0),
+)
 STEADY = finding(
-    "w1", "slow_query", "slow query: <num> ms", kind="warning", severity_number=13,
-    rate_ratio_lower=0.7, rate_ratio_upper=1.2, first_seen=START, hourly=series(12.0, 12.0),
-)  # fmt: skip
+    "w1",
+    "slow_query",
+    "slow query: <num> ms",
+    kind="warning",
+    severity_number=13,
+    rate_ratio_lower=0.7,
+    rate_ratio_upper=1.2,
+    first_seen=START,
+    hourly=series(12.0, 12.0),
+)
 GONE = finding(
-    "e6", "redis_busy", "BusyLoadingError: Redis is loading the dataset in memory", state=State.GONE,
-    confidence=Confidence.CONFIRMED, rate_ratio_upper=0.2, first_seen=START,
+    "e6",
+    "redis_busy",
+    "BusyLoadingError: Redis is loading the dataset in memory",
+    state=State.GONE,
+    confidence=Confidence.CONFIRMED,
+    rate_ratio_upper=0.2,
+    first_seen=START,
     hourly=series(9.0, 0.0, onset=MIDDLE),
-)  # fmt: skip
+)
 FINDINGS = [ENUM, ASGI, TIMEOUT, FAILED, SUSPECT, UNNAMED, STEADY, GONE]
 
 
@@ -283,7 +338,7 @@ def total_series(findings: Sequence[Finding]) -> list[HourlyPoint]:
             expected_count=sum(point.expected_count or 0.0 for point in column),
             lower=sum(point.lower or 0.0 for point in column),
             upper=sum(point.upper or 0.0 for point in column),
-            exposure=9_000.0,
+            exposure=9_000.0 * column[0].coverage,
         )
         for column in columns
     ]
@@ -357,30 +412,56 @@ EDGES = [
     ChainEdge("e2", "e3", "lag", "hypothesis", 467, 0.32, 2.1, 30.0, 0.12),
 ]
 QUERIES = [
-    QueryFacts("finding_totals", "Events of each finding, both windows",
-               "select\n    finding_id,\n    count(*) as event_count\nfrom events\nwhere timestamp >= $start and timestamp < $end\ngroup by all",
-               {"start": "2026-03-05T09:00:00Z", "end": "2026-03-06T09:00:00Z"}),
+    QueryFacts(
+        "finding_totals",
+        "Events of each finding, both windows",
+        "select\n    finding_id,\n    count(*) as event_count\nfrom events\n"
+        "where timestamp >= $start and timestamp < $end\ngroup by all",
+        {"start": "2026-03-05T09:00:00Z", "end": "2026-03-06T09:00:00Z"},
+    ),
     QueryFacts("finding_minutes", "Events by minute", "select * from minutes", {}),
-    QueryFacts("finding_samples", "Samples of each finding", "select * from events limit $limit", {"limit": 3}),
+    QueryFacts(
+        "finding_samples",
+        "Samples of each finding",
+        "select * from events limit $limit",
+        {"limit": 3},
+    ),
     QueryFacts("endpoint_totals", "Requests and failures by endpoint", "select * from rollup", {}),
     QueryFacts("correlated_pairs", "Findings under one request id", "select * from pairs", {}),
     QueryFacts("service_minutes", "Events by service and minute", "select * from minutes", {}),
     QueryFacts("window_totals", "Totals of both windows", "select * from rollup", {}),
-]  # fmt: skip
+]
 
 
 def incident() -> Result:
-    """Three classes are new or increased since one night; one gap; two unreadable or doubtful sources."""
+    """Three classes are new or increased since one night; one gap; one source not read."""
     return Result(
         schema_version=1,
         verdict=Verdict.REGRESSION,
-        headline="Errors +71 %: 286 → 489 per hour; 2 new, 1 increased error classes and more HTTP 500 answers",
-        run=Run("7c1e90ab42d0", END + HOUR, "0.1.0", "analyze run logs --baseline 24h",
-                {"baseline": ["24h"], "since": None, "fail_on": "regression", "title": "Billing sync fails", "author": "On-call"}),
+        headline="Errors +71 %: 286 → 489 per hour; 2 new, 1 increased error classes",
+        run=Run(
+            "7c1e90ab42d0",
+            END + HOUR,
+            "0.1.0",
+            "analyze run logs --baseline 24h",
+            {
+                "baseline": ["24h"],
+                "since": None,
+                "fail_on": "regression",
+                "title": "Billing sync fails",
+                "author": "On-call",
+            },
+        ),
         windows=Windows(
-            baseline=window(START, MIDDLE, description="the 24 h before the candidate window",
-                            excluded=[Exclusion(GAP[0], GAP[1], "no service logged")]),
-            candidate=window(MIDDLE, END, error_count=11_442, covered_seconds=84_240.0, failed_request_count=1291),
+            baseline=window(
+                START,
+                MIDDLE,
+                description="the 24 h before the candidate window",
+                excluded=[Exclusion(GAP[0], GAP[1], "no service logged")],
+            ),
+            candidate=window(
+                MIDDLE, END, error_count=11_442, covered_seconds=84_240.0, failed_request_count=1291
+            ),
         ),
         totals=Totals(286.4, 488.9, 1.707, 1.61, 1.81, "errors/hour", 31.8, 57.8),
         coverage=Coverage(
@@ -388,50 +469,157 @@ def incident() -> Result:
             unclassified_share=0.41,
             sources=[
                 source("logs/api-1.log", "api"),
-                source("logs/worker.log", "worker", time_zone_assumption="UTC", partial_joined_count=31),
-                source("logs/core.dump", None, error="binary content", line_count=0, event_count=0,
-                       byte_count=512, format_names=[], encoding=None, first_timestamp=None, last_timestamp=None, sha256_head=None),
+                source(
+                    "logs/worker.log", "worker", time_zone_assumption="UTC", partial_joined_count=31
+                ),
+                source(
+                    "logs/core.dump",
+                    None,
+                    error="binary content",
+                    line_count=0,
+                    event_count=0,
+                    byte_count=512,
+                    format_names=[],
+                    encoding=None,
+                    first_timestamp=None,
+                    last_timestamp=None,
+                    sha256_head=None,
+                ),
             ],
-            gaps=[Gap("api", "baseline", GAP[0], GAP[1], "silent"), Gap("worker", "candidate", END - 2 * HOUR, END, "thin")],
-            warnings=[DataWarning("clock_skew", "worker runs 1.8 s ahead of api; lags are corrected by it"),
-                      DataWarning("time_assumed", "31 lines of logs/worker.log carry no zone; UTC was assumed")],
+            gaps=[
+                Gap("api", "baseline", GAP[0], GAP[1], "silent"),
+                Gap("worker", "candidate", END - 2 * HOUR, END, "thin"),
+            ],
+            warnings=[
+                DataWarning(
+                    "clock_skew", "worker runs 1.8 s ahead of api; lags are corrected by it"
+                ),
+                DataWarning(
+                    "time_assumed", "31 lines of logs/worker.log carry no zone; UTC was assumed"
+                ),
+            ],
         ),
         findings=FINDINGS,
         chain=Chain(NODES, EDGES, ["e1"], [["e2", "f1"]]),
-        changes=[Change(ONSET - timedelta(minutes=9), "api", "restart", "Started server process [1]", "logs/api-1.log:17990")],
+        changes=[
+            Change(
+                ONSET - timedelta(minutes=9),
+                "api",
+                "restart",
+                "Started server process [1]",
+                "logs/api-1.log:17990",
+            )
+        ],
         endpoints=[
-            endpoint("POST", "/api/v1/billing/sync", (7, 1088), is_affected=True, dominant_finding_id="e1",
-                     rate_ratio=160.0, rate_ratio_lower=76.0, rate_ratio_upper=336.0),
-            endpoint("GET", "/api/v1/tokens/{id}", (0, 203), is_affected=True, dominant_finding_id="e1", rate_ratio_lower=55.0),
+            endpoint(
+                "POST",
+                "/api/v1/billing/sync",
+                (7, 1088),
+                is_affected=True,
+                dominant_finding_id="e1",
+                rate_ratio=160.0,
+                rate_ratio_lower=76.0,
+                rate_ratio_upper=336.0,
+            ),
+            endpoint(
+                "GET",
+                "/api/v1/tokens/{id}",
+                (0, 203),
+                is_affected=True,
+                dominant_finding_id="e1",
+                rate_ratio_lower=55.0,
+            ),
             endpoint("GET", "/health", (0, 0), source="proxy"),
         ],
         health=Health(
-            working=[HealthStatement("api", "GET /health answered 1,750 requests, 0 of them with a failure", "endpoint_totals")],
-            broken=[HealthStatement("api", "enum_binding: 2,587 events, 0 events in the baseline", "finding_totals")],
-            unknown=[HealthStatement("resources", "not in logs: CPU, memory, disk and network use", None)],
+            working=[
+                HealthStatement(
+                    "api",
+                    "GET /health answered 1,750 requests, 0 of them with a failure",
+                    "endpoint_totals",
+                )
+            ],
+            broken=[
+                HealthStatement(
+                    "api", "enum_binding: 2,587 events, 0 events in the baseline", "finding_totals"
+                )
+            ],
+            unknown=[
+                HealthStatement("resources", "not in logs: CPU, memory, disk and network use", None)
+            ],
         ),
         evidence=[
-            Evidence("enum_binding did not occur in the baseline", "confirmed", "finding_totals", None),
+            Evidence(
+                "enum_binding did not occur in the baseline", "confirmed", "finding_totals", None
+            ),
             Evidence("Requests rose by more than 10 % as well", "refuted", "window_totals", None),
             Evidence("What changed in code, configuration or data", "unknown", None, "not in logs"),
         ],
         remediation=[
-            Remediation(1, "Ask with the service's own role: select to_regtype('payment_kind')", "e1", 0.42,
-                        "knowledge base: pg_undefined_type", "enum_binding follows from another finding", "c1"),
-            Remediation(2, "Look at /srv/app/http/errors.py:37, the place that its traces name", "e2", None, "this input", None, None),
+            Remediation(
+                1,
+                "Ask with the service's own role: select to_regtype('payment_kind')",
+                "e1",
+                0.42,
+                "knowledge base: pg_undefined_type",
+                "enum_binding follows from another finding",
+                "c1",
+            ),
+            Remediation(
+                2,
+                "Look at /srv/app/http/errors.py:37, the place that its traces name",
+                "e2",
+                None,
+                "this input",
+                None,
+                None,
+            ),
         ],
         criteria=[
-            Criterion("c1", "enum_binding: no event", "event_rate", {"finding_id": "e1"}, 0.0, 3.0, 110.6, "fail"),
-            Criterion("c2", "all errors: at most 315 per hour", "error_rate", {"kind": "error"}, 315.04, 3.0, 488.9, "fail"),
-            Criterion("c3", "GET /api/v1/tokens/{id}: at most 0.00% of requests fail", "failure_share",
-                      {"service_name": "api", "http_request_method": "GET", "http_route": "/api/v1/tokens/{id}"}, 0.0, 3.0, None, "insufficient"),
+            Criterion(
+                "c1",
+                "enum_binding: no event",
+                "event_rate",
+                {"finding_id": "e1"},
+                0.0,
+                3.0,
+                110.6,
+                "fail",
+            ),
+            Criterion(
+                "c2",
+                "all errors: at most 315 per hour",
+                "error_rate",
+                {"kind": "error"},
+                315.04,
+                3.0,
+                488.9,
+                "fail",
+            ),
+            Criterion(
+                "c3",
+                "GET /api/v1/tokens/{id}: at most 0.00% of requests fail",
+                "failure_share",
+                {
+                    "service_name": "api",
+                    "http_request_method": "GET",
+                    "http_route": "/api/v1/tokens/{id}",
+                },
+                0.0,
+                3.0,
+                None,
+                "insufficient",
+            ),
         ],
-        escalation=Escalation("critical", "critical: a regression that goes on at the end of the data; high: any other"),
+        escalation=Escalation(
+            "critical",
+            "critical: a regression that goes on at the end of the data; high: any other",
+        ),
         recovery_estimate=RecoveryEstimate(1.5, 4.0, 3),
         unchanged=["e5", "w1"],
         queries=QUERIES,
         hourly=total_series(FINDINGS),
-    )  # fmt: skip
+    )
 
 
 def empty_window() -> WindowFacts:
@@ -442,11 +630,25 @@ def undecided() -> Result:
     """Errors, but nothing to compare them with; all that can be null is null."""
     hourly = series(3.0, 9.0, has_expectation=False)[24:]
     unknown = finding(
-        "e1", None, "something failed", state=State.UNKNOWN, expected_count=None, baseline_count=0,
-        baseline_rate=None, candidate_rate=None, rate_ratio=None, p_value=None, q_value=None,
-        minimum_detectable_ratio=None, last_seen=None, template=None, template_id=None,
-        fingerprint=None, services=[], hourly=hourly,
-    )  # fmt: skip
+        "e1",
+        None,
+        "something failed",
+        state=State.UNKNOWN,
+        expected_count=None,
+        baseline_count=0,
+        baseline_rate=None,
+        candidate_rate=None,
+        rate_ratio=None,
+        p_value=None,
+        q_value=None,
+        minimum_detectable_ratio=None,
+        last_seen=None,
+        template=None,
+        template_id=None,
+        fingerprint=None,
+        services=[],
+        hourly=hourly,
+    )
     base = incident()
     return replace(
         base,
@@ -527,5 +729,5 @@ _FIXED = {
 
 
 def hostile(attack: str) -> Result:
-    """The incident with *attack* in every string, still different from one another where they were."""
+    """The incident with *attack* in front of every string."""
     return with_text(incident(), lambda text: f"{attack}{text[:12]}")  # type: ignore[no-any-return]
