@@ -59,6 +59,9 @@ class DetectionSettings:
     unseen: float = 1.1
     # ln 20: what the rate is per is settled when the baseline speaks for it twenty to one.
     offset_margin: float = 3.0
+    # Nats an event between the shapes of traffic and of time: under 0.005 (traffic within 10 % of
+    # its mean) no baseline can tell what a class follows, and requests are what a rate is per.
+    flat_traffic: float = 0.005
     minimum_baseline_seconds: float = 30.0
     # Absence is only believed of a class whose service was logging.
     minimum_coverage: float = 0.8
@@ -217,7 +220,21 @@ def _in_doubt(offsets: Sequence[_Offset], settings: DetectionSettings) -> list[_
         for one in offsets
         if one.name != "events" or one.likelihood >= offsets[0].likelihood + settings.offset_margin
     ]
-    return [one for one in proven if one.likelihood >= best - settings.offset_margin] or proven
+    open_ones = [one for one in proven if one.likelihood >= best - settings.offset_margin]
+    if len(open_ones) == 2 and _is_flat(open_ones[0], open_ones[1], settings):
+        return open_ones[1:]
+    return open_ones or proven
+
+
+def _is_flat(time: _Offset, requests: _Offset, settings: DetectionSettings) -> bool:
+    """Does traffic vary too little in the baseline to be told from time?"""
+    all_time, all_requests = sum(time.before), sum(requests.before)
+    divergence = 0.0
+    for seconds, size in zip(time.before, requests.before, strict=True):
+        share = size / all_requests
+        if share and seconds:
+            divergence += share * math.log(share / (seconds / all_time))
+    return divergence < settings.flat_traffic
 
 
 def _has_exposure(series: Series) -> bool:

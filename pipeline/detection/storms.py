@@ -20,7 +20,8 @@ _MINUTE_FLOOR = 1
 _SLOT, _SLOT_MINUTES, _SLOT_FLOOR, _SLOT_FLOOR_NEW = "10m", 10, 2, 3
 # With less baseline than this nobody knows which ten minutes are usual.
 _SLOT_BASELINE_HOURS = 6
-_SEASON_DAYS = 3
+# Below five events an hour, the largest of 24 medians is mostly chance.
+_SEASON_DAYS, _SEASON_LEAST = 3, 5.0
 _KEY = ("series_id", "bucket_start")
 
 
@@ -96,6 +97,7 @@ def _with_season(frame: pl.DataFrame, hourly: pl.DataFrame, hours: float) -> pl.
         hourly.with_columns(_of_day=pl.col("_hour").dt.hour())
         .group_by("series_id", "_of_day")
         .agg(_median_of(pl.col("event_count"), pl.lit(days)).alias("_seasonal"))
+        .filter(pl.col("_seasonal") >= _SEASON_LEAST)
     )
     return frame.with_columns(_of_day=pl.col("bucket_start").dt.hour()).join(
         season, on=["series_id", "_of_day"], how="left", maintain_order="left"

@@ -75,6 +75,31 @@ def test_halved_traffic_with_equal_errors_is_found_for_classes_that_follow_traff
     assert detect(timers, WEEK, DAY)["is_regression"].sum() == 0
 
 
+def test_flat_traffic_is_the_measure_of_all_classes(rng: random.Random) -> None:
+    """Where traffic never varied, no class can show that it does not follow it."""
+
+    def flat(surge: float, factor: float) -> pl.DataFrame:
+        late = [1.0] * 168 + [surge] * 24
+        counts = [noisy(rng, 20 * (factor if size != 1 else 1), shape=50) for size in late]
+        return table("a", counts, exposure=[float(poisson(rng, 2000 * size)) for size in late])
+
+    assert value(one(flat(0.5, 1.0), WEEK, DAY), "is_regression") is True
+    assert value(one(flat(2.0, 2.0), WEEK, DAY), "is_regression") is False
+
+
+def test_rare_classes_are_not_held_to_a_quiet_night(rng: random.Random) -> None:
+    """Too rare to show what they follow, and the candidate's traffic is a third of the usual."""
+    frame = pl.concat(
+        table(
+            f"s{i}",
+            [poisson(rng, 0.7) for _ in range(54)],
+            exposure=[900.0 * traffic(hour) for hour in range(54)],
+        )
+        for i in range(60)
+    )
+    assert detect(frame, hours(0, 48), hours(48, 54))["is_regression"].sum() <= 1
+
+
 def test_other_events_excuse_a_class_only_when_the_baseline_shows_that_it_follows_them(
     rng: random.Random,
 ) -> None:
