@@ -21,6 +21,10 @@ from pipeline.errors import QueryError
 from pipeline.resources import resource_dir
 from pipeline.schema import Schema
 
+_ONE_SELECT = "queries hold one select statement each"
+# DuckDB expands these in the names of files, also in a list of names.
+_GLOB_SIGNS = str.maketrans({sign: f"[{sign}]" for sign in "*?["})
+
 
 @cache
 def load_queries() -> dict[str, str]:
@@ -40,7 +44,9 @@ def references(text: str) -> frozenset[str]:
     ((serialized,),) = duckdb.execute(statement, {"text": text}).fetchall()
     tree = json.loads(serialized)
     if tree["error"]:
-        raise QueryError(tree["error_message"], hint="queries hold one select statement each")
+        raise QueryError(tree["error_message"], hint=_ONE_SELECT)
+    if len(tree["statements"]) != 1:
+        raise QueryError(f"{len(tree['statements'])} statements in one query", hint=_ONE_SELECT)
     return frozenset(_table_names(tree))
 
 
@@ -83,7 +89,7 @@ class Session:
         self._connection = duckdb.connect()
         self._tables: set[str] = set()
         self._created: set[str] = set()
-        # One thread keeps the order of equal rows, and so every byte of the result, the same.
+        # Equal rows keep the order in which they were read, and so the result every byte.
         for setting in ("set TimeZone = 'UTC'", "set preserve_insertion_order = true"):
             self._connection.execute(setting).fetchall()
 
@@ -109,9 +115,9 @@ class Session:
         At least one part must exist.
         """
         relations = [
-            self._connection.read_parquet([str(path) for path in paths]).select(
-                duckdb.StarExpression(), duckdb.ConstantExpression(origin).alias("origin")
-            )
+            self._connection.read_parquet(
+                [str(path).translate(_GLOB_SIGNS) for path in paths], hive_partitioning=False
+            ).select(duckdb.StarExpression(), duckdb.ConstantExpression(origin).alias("origin"))
             for origin, paths in parts.items()
             if paths
         ]
