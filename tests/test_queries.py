@@ -173,8 +173,8 @@ def catalogue() -> str:
         "# Queries\n",
         "One relation a file: the file's name is the relation's, and the first lines say what it",
         "is. They run on DuckDB, each after those that it reads (`pipeline/sql.py`); `staging`",
-        "alone reads the tables of a run, `marts` is what the report is made of. A case is a file in",
-        "`tests/queries/<query>/`. Written from the headers by `make docs`.",
+        "alone reads the tables of a run, and `marts` is what the report is made of. A case is a",
+        "file in `tests/queries/<query>/`. Written from the headers by `make docs`.",
     ]
     for layer in ("staging", "intermediate", "marts"):
         parts += ["", f"## {layer}", "", "| query | grain | what |", "| --- | --- | --- |"]
