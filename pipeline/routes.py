@@ -17,7 +17,8 @@ _SEGMENTS = (
     r"[0-9]+(?:[._:,-][0-9]+)*",  # number, number list, address
     r"[^/{}]*@[^/{}]*",  # e-mail address
     r"[A-Za-z]{1,8}[_-]?[0-9]{3,}[0-9A-Za-z_-]*",  # prefixed id: ord_12345
-    r"[0-9A-Za-z_-]*[0-9][0-9A-Za-z_-]{0,30}[A-Za-z_-][0-9A-Za-z_-]*[0-9][0-9A-Za-z_-]*",  # mixed token
+    # mixed token
+    r"[0-9A-Za-z_-]*[0-9][0-9A-Za-z_-]{0,30}[A-Za-z_-][0-9A-Za-z_-]*[0-9][0-9A-Za-z_-]*",
     r"(?:[^/{}]*%[0-9A-Fa-f]{2}){2}[^/{}]*",  # percent-encoded text: names of things
 )
 _ID = rf"/(?:{'|'.join(_SEGMENTS)})(?P<end>/|$)"

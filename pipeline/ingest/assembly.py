@@ -34,7 +34,10 @@ _LINK = (
     r"|^\s*(?:Caused by: |Suppressed: |Wrapped by: |\.\.\. [0-9]+ (?:more|common frames omitted))"
     r"|^\s*(?:--- End of .*stack trace|  --- End of inner exception)"
 )
-_INDENTED = r"^(?:[ \t]|[}\])]|\"\}|#[0-9]+ |at [A-Za-z_$<]|from /|-> |\| |\+-|[│┃╭╰├└❱^~]|note: |> File \")"
+_INDENTED = (
+    r"^(?:[ \t]|[}\])]|\"\}|#[0-9]+ |at [A-Za-z_$<]|from /|-> |\| |\+-|[│┃╭╰├└❱^~]"
+    r"|note: |> File \")"
+)
 # A line without a header that announces the traceback after it.
 _ANNOUNCEMENT = (
     r"^(?:Exception in thread |Exception ignored in|Task exception was never retrieved|future: <"

@@ -15,7 +15,7 @@ import polars as pl
 
 from pipeline.ingest.decode import decode_objects
 from pipeline.ingest.timestamps import parse_rfc3339
-from pipeline.schema import TIMESTAMP
+from pipeline.schema import TIMESTAMP, Schema
 
 JSON_FILE = "json_file"
 MAX_LAYERS = 3
@@ -23,7 +23,7 @@ MAX_LAYERS = 3
 CHUNK_BYTES = 16_000
 CHUNK_SECONDS = 1
 
-PEELED = {
+PEELED: Schema = {
     "payload": pl.String,
     "observed_timestamp": TIMESTAMP,
     "log_iostream": pl.String,
@@ -107,7 +107,7 @@ def _bare(payload: pl.Series) -> pl.DataFrame:
     return pl.DataFrame({"payload": payload}).select(
         pl.col("payload"),
         *(
-            pl.lit(False if name == "is_partial" else None, dtype=dtype).alias(name)
+            pl.lit(False if name == "is_partial" else None, dtype).alias(name)
             for name, dtype in PEELED.items()
             if name != "payload"
         ),

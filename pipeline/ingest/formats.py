@@ -33,8 +33,8 @@ from pipeline.ingest.timestamps import LAYOUTS
 
 KINDS = ("regex", "json", "logfmt")
 _KEYS = {
-    "name", "title", "description", "url", "kind", "priority", "pattern", "continuation", "require", "fields",
-    "timestamp", "severity", "sample",
+    "name", "title", "description", "url", "kind", "priority", "pattern", "continuation",
+    "require", "fields", "timestamp", "severity", "sample",
 }  # fmt: skip
 
 

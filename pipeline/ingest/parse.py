@@ -64,8 +64,8 @@ def read_heads(
     *records* with `HEAD_COLUMNS` added, grouped by format: sort by `row` where order matters.
     """
     parts = [
-        _beside(part, _head(cells, format_, zone, part.height))
-        for part, format_, _, cells in _by_format(records, objects, formats, _HEAD_CELLS)
+        _beside(part, _head(part["payload"], cells, format_, pattern, zone))
+        for part, format_, pattern, cells in _by_format(records, objects, formats, _HEAD_CELLS)
     ]
     if (rest := records.filter(pl.col("format_index").is_null())).height:
         parts.append(_beside(rest, _unparsed(rest["payload"])))
@@ -194,7 +194,10 @@ def _nulls(count: int, dtype: pl.DataType | type[pl.DataType] = pl.String) -> pl
     return pl.Series([None], dtype=dtype).new_from_index(0, count)
 
 
-def _head(cells: Cells, format_: Format, zone: str | None, count: int) -> pl.DataFrame:
+def _head(
+    payload: pl.Series, cells: Cells, format_: Format, pattern: int, zone: str | None
+) -> pl.DataFrame:
+    count = len(payload)
     if "timestamp" in cells and format_.layouts:
         times = _in_zone(parse_times(cells["timestamp"], format_.layouts), format_.zone or zone)
     else:
@@ -211,7 +214,10 @@ def _head(cells: Cells, format_: Format, zone: str | None, count: int) -> pl.Dat
     number = by_status.zip_with(is_access, number)
     inferred = is_access | number.is_null()
     if number.null_count():
-        number, text, inferred = _without_level(cells, format_, number, text, inferred)
+        missing = number.is_null()
+        number, text = _without_level(
+            _bodies(payload, cells, format_, pattern, missing), format_, number, text
+        )
     return pl.DataFrame(
         {
             "payload_timestamp": times["timestamp"],
@@ -227,21 +233,31 @@ def _head(cells: Cells, format_: Format, zone: str | None, count: int) -> pl.Dat
     ).with_columns(format_name=pl.lit(format_.name))
 
 
+def _bodies(
+    payload: pl.Series, cells: Cells, format_: Format, pattern: int, rows: pl.Series
+) -> pl.Series | None:
+    """Return the messages of *rows* (a mask), or None for a format that has no words of a level."""
+    if format_.default_severity is not None or format_.kind != "regex":
+        return None
+    if "body" in cells:
+        return cells["body"].filter(rows)
+    regex = format_.patterns[pattern]
+    if "(?P<body>" not in regex:
+        return None
+    return payload.filter(rows).str.extract_groups(regex).struct.field("body")
+
+
 def _without_level(
-    cells: Cells, format_: Format, number: pl.Series, text: pl.Series, inferred: pl.Series
-) -> tuple[pl.Series, pl.Series, pl.Series]:
-    """Fill the rows of a format that gave no level: its default, else a word where levels stand."""
-    missing = number.is_null()
-    if format_.default_severity is not None:
-        default = pl.Series([format_.default_severity], dtype=pl.Int8)
-        return number.zip_with(~missing, default.new_from_index(0, len(number))), text, inferred
-    if format_.kind != "regex" or "body" not in cells:
-        return number.fill_null(0), text, inferred
-    found = severity.from_position(cells["body"])
+    bodies: pl.Series | None, format_: Format, number: pl.Series, text: pl.Series
+) -> tuple[pl.Series, pl.Series]:
+    """Fill the rows without a level: the format's default, else a word where levels stand."""
+    if bodies is None:
+        return number.fill_null(format_.default_severity or 0), text
+    rows = number.is_null().arg_true()
+    found = severity.from_position(bodies.fill_null(""))
     return (
-        number.zip_with(~missing, found["severity_number"]),
-        text.zip_with(~missing, found["severity_text"]),
-        inferred,
+        number.scatter(rows, found["severity_number"]),
+        text.scatter(rows, found["severity_text"]),
     )
 
 

@@ -12,12 +12,14 @@ from pipeline.schema import ERROR_SEVERITY, FATAL_SEVERITY, INFO_SEVERITY, WARN_
 
 WORDS: dict[str, int] = {
     "trace": 1, "trc": 1, "trce": 1, "finest": 1, "silly": 1,
-    "debug": 5, "dbg": 5, "dbug": 5, "debug1": 5, "debug2": 5, "debug3": 5, "debug4": 5, "debug5": 5,
-    "verbose": 5, "vrb": 5, "finer": 5, "fine": 6, "config": 7, "d": 5,
+    "debug": 5, "dbg": 5, "dbug": 5, "d": 5,
+    "debug1": 5, "debug2": 5, "debug3": 5, "debug4": 5, "debug5": 5,
+    "verbose": 5, "vrb": 5, "finer": 5, "fine": 6, "config": 7,
     "info": 9, "inf": 9, "information": 9, "informational": 9, "log": 9, "success": 9, "http": 9,
     "notice": 10, "note": 10, "i": 9, "system": 9,
     "warn": 13, "wrn": 13, "warning": 13, "deprecated": 13, "deprecation": 13, "w": 13,
-    "error": 17, "err": 17, "eror": 17, "fail": 17, "failure": 17, "failed": 17, "severe": 17, "e": 17,
+    "error": 17, "err": 17, "eror": 17, "fail": 17, "failure": 17, "failed": 17, "severe": 17,
+    "e": 17,
     "crit": 18, "alert": 19, "dpanic": 18,
     "fatal": 21, "ftl": 21, "critical": 21, "emerg": 21, "emergency": 21, "panic": 21, "f": 21,
     "pnc": 21,
@@ -51,7 +53,8 @@ def numbers(words: pl.Series, own: dict[str, int] | None = None) -> pl.Series:
     """
     table = {**WORDS, **(own or {})}
     folded = words.str.strip_chars().str.to_lowercase()
-    return folded.replace_strict(table, default=0, return_dtype=pl.Int8)
+    known = folded.replace_strict(table, default=0, return_dtype=pl.Int8)
+    return known if not words.null_count() else known.set(words.is_null(), None)
 
 
 def from_status(status: pl.Series) -> pl.Series:
@@ -94,8 +97,9 @@ def is_strong_start(text: pl.Series) -> pl.Series:
     """Tell which lines without a header begin an event of their own all the same."""
     starts = text.str.contains(_COLON) | text.str.contains(_BRACKET)
     return starts | text.str.contains(
-        r"^(?:Exception in thread \"|panic: |fatal error: |goroutine [0-9]+ \[|Unhandled exception\."
-        r"|Fatal Python error: |thread '[^']*' .*panicked at |terminate called )"
+        r"^(?:Exception in thread \"|panic: |fatal error: |goroutine [0-9]+ \["
+        r"|Unhandled exception\.|Fatal Python error: |thread '[^']*' .*panicked at "
+        r"|terminate called )"
     )
 
 

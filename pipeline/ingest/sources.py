@@ -126,7 +126,7 @@ def open_source(source: Source) -> IO[bytes]:
             return _Owning(lzma.LZMAFile(raw), raw)  # type: ignore[arg-type]
         case "zstd":
             reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
-            return io.BufferedReader(reader, 1 << 18)  # type: ignore[type-var]
+            return io.BufferedReader(reader, 1 << 18)
         case _:
             return raw
 
@@ -152,7 +152,8 @@ READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdErro
 def _expand(text: str) -> list[Path]:
     if text == STDIN or os.path.lexists(text):
         return [Path(text)]
-    matches = sorted(glob.glob(text, recursive=True))
+    # Path.glob takes no absolute pattern.
+    matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207
     if not matches:
         raise UsageError(f"no such file or folder: {text!r}", hint=_nearby(text))
     return [Path(match) for match in matches]
