@@ -157,7 +157,7 @@ def test_grouping_accuracy_on_labelled_logs() -> None:
         exact = rows.select(
             (both == pl.len().over("EventTemplate")) & (both == pl.len().over("template"))
         )
-        accuracies.append(exact.to_series().sum() / labels.height)
+        accuracies.append(float(exact.to_series().sum()) / labels.height)
 
     assert len(accuracies) == 8
     assert sum(accuracies) / 8 >= 0.99
