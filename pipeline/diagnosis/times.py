@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pipeline.errors import UsageError
 
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
+# More is a slip, and calendars end: year 1 and year 9999 are the borders of a datetime.
+_LONGEST_SECONDS = 1000 * 365 * 86_400
 _DURATION = re.compile(r"(?:[0-9]+[wdhms])+")
 _PART = re.compile(r"([0-9]+)([wdhms])")
 _ANCHORED = re.compile(
@@ -33,10 +35,10 @@ def parse_duration(text: str) -> timedelta | None:
     """
     if not _DURATION.fullmatch(text):
         return None
-    try:
-        return timedelta(seconds=sum(int(n) * _UNITS[unit] for n, unit in _PART.findall(text)))
-    except OverflowError:
-        raise UsageError(f"{text!r} is longer than time itself", hint=_HINT) from None
+    seconds = sum(int(n) * _UNITS[unit] for n, unit in _PART.findall(text))
+    if seconds > _LONGEST_SECONDS:
+        raise UsageError(f"{text!r} is longer than a thousand years", hint=_HINT)
+    return timedelta(seconds=seconds)
 
 
 def parse_absolute(text: str, zone: str | None) -> datetime | None:
@@ -51,11 +53,11 @@ def parse_absolute(text: str, zone: str | None) -> datetime | None:
         if text.startswith("@"):
             return datetime.fromtimestamp(float(text[1:]), UTC)
         moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=load_zone(zone))
+        return moment.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         raise UsageError(f"{text!r} is not a time", hint=_HINT) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=load_zone(zone))
-    return moment.astimezone(UTC)
 
 
 def parse_time(text: str, anchors: Mapping[str, datetime], zone: str | None) -> datetime:
