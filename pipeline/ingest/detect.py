@@ -22,6 +22,7 @@ from pipeline.ingest.heads import Heads, match
 from pipeline.ingest.parse import read_heads
 
 SAMPLE_BYTES = 128 * 1024
+MAX_SAMPLE_LINES = 4000
 # Below this share of the sample a format is not worth trying before the others.
 _FORMAT_SHARE = 0.02
 _JSON_FILE_SHARE = 0.6
@@ -162,7 +163,7 @@ def _zone_offset(peeled: pl.DataFrame, heads: Heads, formats: tuple[Format, ...]
     if len(deltas) < _MIN_ZONE_LINES:
         return None
     steps = (deltas / _QUARTER_HOUR).round().cast(pl.Int64)
-    step = int(steps.mode().min())  # type: ignore[call-overload]
+    step = int(steps.mode().min())  # type: ignore[arg-type]
     near = (deltas - step * _QUARTER_HOUR).abs() <= _ZONE_TOLERANCE
     if not -48 <= step <= 56 or near.mean() < _ZONE_SHARE:  # type: ignore[operator]
         return None

@@ -5,15 +5,18 @@ lost to a format that the sample did not show. A match is a plain search; column
 by `parse`.
 """
 
+import re
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import polars as pl
 
 from pipeline.ingest.decode import decode_objects
 from pipeline.ingest.formats import Format
 
-_LOGFMT = r'^[A-Za-z_@][A-Za-z0-9_.@/-]*=(?:"(?:[^"\\]|\\.)*"|[^ "]*)(?: [A-Za-z_@][A-Za-z0-9_.@/-]*=(?:"(?:[^"\\]|\\.)*"|[^ "]*)){2}'
+_PAIR = r'[A-Za-z_@][A-Za-z0-9_.@/-]*=(?:"(?:[^"\\]|\\.)*"|[^ "]*)'
+_LOGFMT = rf"^{_PAIR}(?: {_PAIR}){{2}}"
 _LOGFMT_KEY = r"(?:^| )(?:level|lvl|severity|msg|message|ts|time|t|logger)="
 
 
@@ -51,24 +54,15 @@ def match(text: pl.Series, formats: tuple[Format, ...]) -> Heads:
     if objects.height:
         hits.append(objects.select("row", "format_index", pattern_index=pl.lit(0, pl.Int32)))
         rest = rest.join(objects.select("row"), on="row", how="anti", maintain_order="left")
-    for index, format_ in enumerate(formats):
-        if rest.is_empty():
-            break
-        if format_.kind == "json":
-            continue
-        for pattern_index in range(max(len(format_.patterns), 1)):
-            fits = _fits(format_, pattern_index, rest["text"])
-            taken = rest.filter(fits)
-            if taken.is_empty():
-                continue
-            hits.append(
-                taken.select(
-                    "row",
-                    format_index=pl.lit(index, pl.Int32),
-                    pattern_index=pl.lit(pattern_index, pl.Int32),
-                )
-            )
-            rest = rest.filter(~fits)
+    tests = _tests(formats, rest["text"])
+    while tests and rest.height:
+        # A call costs as much as some thousand short searches: few lines are asked all at once,
+        # many one pattern after the other, each on what the earlier ones left.
+        width = _TESTS_AT_ONCE if rest.height <= _FEW_LINES else 1
+        taken, rest = _try(rest, tests[:width])
+        tests = tests[width:]
+        if taken.height:
+            hits.append(taken)
     everything = pl.DataFrame({"row": pl.int_range(len(text), dtype=pl.UInt32, eager=True)})
     if hits:
         found = everything.join(pl.concat(hits), on="row", how="left", maintain_order="left")
@@ -79,13 +73,102 @@ def match(text: pl.Series, formats: tuple[Format, ...]) -> Heads:
     return Heads(found["format_index"], found["pattern_index"], objects.drop("format_index"))
 
 
-def _fits(format_: Format, pattern_index: int, text: pl.Series) -> pl.Series:
+_FEW_LINES = 2048
+_TESTS_AT_ONCE = 12
+
+
+class _Test(NamedTuple):
+    format_index: int
+    pattern_index: int
+    fits: pl.Expr
+
+
+def _tests(formats: tuple[Format, ...], text: pl.Series) -> list[_Test]:
+    """List the patterns that may fit, by the characters with which the lines of *text* begin."""
+    if text.is_empty():
+        return []
+    present = frozenset(text.str.head(1).unique().to_list())
+    return [
+        _Test(format_index, pattern_index, fits)
+        for format_index, pattern_index, starts, fits in _all_tests(formats)
+        if starts is None or not starts.isdisjoint(present)
+    ]
+
+
+@cache
+def _all_tests(
+    formats: tuple[Format, ...],
+) -> tuple[tuple[int, int, frozenset[str] | None, pl.Expr], ...]:
+    return tuple(
+        (index, pattern_index, starts, fits)
+        for index, format_ in enumerate(formats)
+        if format_.kind != "json"
+        for pattern_index, (starts, fits) in enumerate(_format_tests(format_))
+    )
+
+
+def _format_tests(format_: Format) -> list[tuple[frozenset[str] | None, pl.Expr]]:
+    text = pl.col("text")
     if format_.kind == "regex":
-        return text.str.contains(format_.patterns[pattern_index])
-    fits = text.str.contains(_LOGFMT) & text.str.contains(_LOGFMT_KEY)
+        return [
+            (first_characters(pattern), text.str.contains(pattern)) for pattern in format_.patterns
+        ]
+    fits = text.str.contains(_LOGFMT_KEY) & text.str.contains(_LOGFMT)
     for key in format_.require:
         fits &= text.str.contains(rf"(?:^| ){key}=")
-    return fits
+    return [(None, fits)]
+
+
+def _try(rest: pl.DataFrame, tests: list[_Test]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Part *rest* into the rows that one of *tests* takes, the first that fits, and the others."""
+    if len(tests) == 1:
+        fits = rest.select(tests[0].fits).to_series()
+        number = pl.lit(0, pl.Int32)
+        if not fits.any():
+            return rest.head(0), rest
+    else:
+        first = pl.coalesce(
+            pl.when(test.fits).then(pl.lit(number, pl.Int32)) for number, test in enumerate(tests)
+        )
+        rest = rest.with_columns(test=first)
+        fits = rest["test"].is_not_null()
+        if not fits.any():
+            return rest.head(0), rest.drop("test")
+        number = pl.col("test")
+    index = pl.Series([test.format_index for test in tests], dtype=pl.Int32)
+    pattern = pl.Series([test.pattern_index for test in tests], dtype=pl.Int32)
+    taken = rest.filter(fits).select(
+        "row",
+        format_index=pl.lit(index).gather(number) if len(tests) > 1 else pl.lit(index[0], pl.Int32),
+        pattern_index=pl.lit(pattern).gather(number)
+        if len(tests) > 1
+        else pl.lit(pattern[0], pl.Int32),
+    )
+    return taken, rest.filter(~fits).select("row", "text")
+
+
+@cache
+def first_characters(pattern: str) -> frozenset[str] | None:
+    """Return the characters with which a line must begin for *pattern* to fit; None: any may.
+
+    Read from the pattern's own beginning where that is a class, a literal or a list of words; what
+    is harder to tell is left to the search itself.
+
+    >>> sorted(first_characters(r"^(?P<level>WARN|INFO): .*$"))
+    ['I', 'W']
+    """
+    rest = _GROUP.sub("", pattern.removeprefix("^"))
+    if bracket := re.match(r"\\\[(\??)", rest):
+        after = first_characters("^" + rest[bracket.end() :]) if bracket[1] else frozenset()
+        return None if after is None else after | {"["}
+    if word := re.match(r"[A-Z][A-Za-z0-9]*(?:\|[A-Z][A-Za-z0-9]*)*\)(?![?*{])", rest):
+        return frozenset(part[0] for part in word[0].rstrip(")").split("|"))
+    if letters := re.match(r"(\[[A-Za-z0-9_-]+\])(?![?*])(?!\{0)", rest):
+        return frozenset(chr(code) for code in range(33, 127) if re.match(letters[1], chr(code)))
+    return None
+
+
+_GROUP = re.compile(r"^\(\?P<\w+>")
 
 
 def _objects(rows: pl.DataFrame, formats: tuple[Format, ...]) -> pl.DataFrame:

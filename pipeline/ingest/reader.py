@@ -7,13 +7,14 @@ depends on the border.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
 import polars as pl
 
 from pipeline.ingest import exceptions, parse
 from pipeline.ingest.assembly import INDENTED, LINK, TRACE, mark_starts
-from pipeline.ingest.detect import SAMPLE_BYTES, Profile, detect
+from pipeline.ingest.detect import MAX_SAMPLE_LINES, SAMPLE_BYTES, Profile, detect
 from pipeline.ingest.envelopes import JSON_FILE, join_partials, peel
 from pipeline.ingest.formats import Format
 from pipeline.ingest.heads import Heads, match
@@ -70,8 +71,8 @@ class _Tally:
     unparsed_event_count: int = 0
     partial_joined_count: int = 0
     format_names: set[str] = field(default_factory=set)
-    first: object = None
-    last: object = None
+    first: datetime | None = None
+    last: datetime | None = None
     assumes_zone: bool = False
 
 
@@ -88,6 +89,9 @@ def read_stream(
     ledger.extend(reader.ledger_rows())
 
 
+_Block = tuple[pl.DataFrame, bytes, int]  # lines, their bytes, the source they are of
+
+
 class _Reader:
     def __init__(self, stream: Stream, options: Options) -> None:
         self.stream = stream
@@ -99,17 +103,38 @@ class _Reader:
         self.last_times: dict[str, object] = {}
 
     def batches(self) -> Iterator[Batch]:
+        # One block behind: the last one is finished at once, so that a small file is one pass.
+        previous: pl.DataFrame | None = None
+        for lines, raw, index in self._profiled():
+            if previous is not None:
+                yield from self._process(previous, is_last=False)
+            previous = self._records(lines, raw, index)
+        if previous is not None:
+            yield from self._process(previous, is_last=True)
+
+    def _blocks(self) -> Iterator[_Block]:
         for index, source in enumerate(self.stream.sources):
-            if source.error is not None:
-                continue
-            reading = self.tallies[index].reading
-            for lines, raw in read_lines(source, reading, self.options.block_bytes):
-                if self.profile is None:
-                    sample = _sample(lines["line"])
-                    self.profile = detect(sample, self.options.formats)
-                yield from self._process(self._records(lines, raw, index), is_last=False)
-        if self.held is not None:
-            yield from self._process(self.held.clear(), is_last=True)
+            if source.error is None:
+                reading = self.tallies[index].reading
+                for lines, raw in read_lines(source, reading, self.options.block_bytes):
+                    yield lines, raw, index
+
+    def _profiled(self) -> Iterator[_Block]:
+        """Yield every block, after as many were read ahead as the sample of the profile needs."""
+        blocks = self._blocks()
+        ahead: list[_Block] = []
+        size = 0
+        for block in blocks:
+            ahead.append(block)
+            size += int(block[0]["byte_length"].sum())
+            if size >= 2 * SAMPLE_BYTES:
+                break
+        if not ahead:
+            return
+        sample = pl.concat([lines["line"].head(MAX_SAMPLE_LINES) for lines, _, _ in ahead])
+        self.profile = detect(_sample(sample), self.options.formats)
+        yield from ahead
+        yield from blocks
 
     def _records(self, lines: pl.DataFrame, raw: bytes, index: int) -> pl.DataFrame:
         assert self.profile is not None
@@ -272,8 +297,8 @@ class _Reader:
             tally.event_count += count
             tally.unparsed_event_count += unparsed
             tally.format_names.update(names)
-            tally.first = min((t for t in (tally.first, first) if t is not None), default=None)  # type: ignore[type-var]
-            tally.last = max((t for t in (tally.last, last) if t is not None), default=None)  # type: ignore[type-var]
+            tally.first = min((t for t in (tally.first, first) if t is not None), default=None)
+            tally.last = max((t for t in (tally.last, last) if t is not None), default=None)
             tally.assumes_zone |= assumes
 
     def _offset(self) -> int | None:
@@ -307,7 +332,7 @@ class _Reader:
             pl.when(far).then(pl.lit("far_from_envelope")),
         ).list.drop_nulls()
         body = pl.col("body").str.head(MAX_BODY_CHARACTERS)
-        computed = {
+        computed: dict[str, pl.Expr | pl.Series] = {
             "time_source": pl.when(pl.col("payload_timestamp").is_not_null())
             .then(pl.lit("payload"))
             .when(pl.col("observed_timestamp").is_not_null())
@@ -372,7 +397,7 @@ class _Reader:
 
 
 def _sample(lines: pl.Series) -> pl.Series:
-    taken = lines.head(4000)
+    taken = lines.head(MAX_SAMPLE_LINES)
     return (
         taken.filter(taken.str.len_bytes().cum_sum() <= SAMPLE_BYTES) if len(taken) > 1 else taken
     )
