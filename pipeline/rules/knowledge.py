@@ -3,6 +3,7 @@
 Never derived from the logs of a run: the report labels it so, with the date of the last review.
 """
 
+import re
 import tomllib
 from importlib.resources import files
 from typing import Any
@@ -22,12 +23,13 @@ def load_knowledge() -> dict[str, Knowledge]:
         key=lambda entry: entry.name,
     )
     return {
-        entry.name.removesuffix(".toml"): _knowledge(entry.name, entry.read_text("utf-8"))
+        entry.name.removesuffix(".toml"): parse_knowledge(entry.name, entry.read_text("utf-8"))
         for entry in entries
     }
 
 
-def _knowledge(name: str, text: str) -> Knowledge:
+def parse_knowledge(name: str, text: str) -> Knowledge:
+    """Return the entry of one file's *text*; its *name* without `.toml` is the error class."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -52,3 +54,8 @@ def _check(name: str, document: dict[str, Any]) -> None:
             or not all(isinstance(text, str) for text in value)
         ):
             raise RuleError(f"{name}: {key}: a list of texts is needed")
+    for url in document["references"]:
+        if not url.startswith("https://"):
+            raise RuleError(f"{name}: references: {url!r} is not an https address")
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", document["reviewed"]):
+        raise RuleError(f"{name}: reviewed: a date such as 2026-11-25 is needed")
