@@ -3,7 +3,7 @@
 A service is silent where its absence is improbable at its own pace. The pace is the share of
 minutes in which it logs, in the hours in which it logs at all, so that an outage does not hide
 itself; *m* empty minutes in a row are silence when the chance of them, (1 - share)^m, is below one
-in a million, and when the run is also twice as long as nearly all of the service's own pauses: a
+in a billion, and when the run is also twice as long as nearly all of the service's own pauses: a
 job that runs once a day is not silent between its runs.
 """
 

@@ -76,8 +76,11 @@ def choose_windows(
     anchors = {"now": now, "start": extent.start, "end": extent.end}
     asked = _asked(settings, anchors)
     if baseline_extents:
-        return _of_paths(asked, extent, baseline_extents, settings.baseline)
-    return _of_times(settings, anchors, asked, _rounded(extent))
+        choice = _of_paths(asked, extent, baseline_extents, settings.baseline)
+    else:
+        choice = _of_times(settings, anchors, asked, _rounded(extent))
+    _refuse_outside(choice.candidate, extent, "candidate")
+    return choice
 
 
 def _asked(
@@ -97,6 +100,15 @@ def _window(start: datetime, end: datetime, what: str) -> Window:
             hint="check --since, --until and --baseline against the time that the logs cover",
         )
     return Window(start, end)
+
+
+def _refuse_outside(window: Window, extent: Window, what: str) -> None:
+    if window.end <= extent.start or window.start >= extent.end:
+        raise UndecidableError(
+            f"the logs hold nothing of the {what} window {shown(window.start)} .. "
+            f"{shown(window.end)}: they run from {shown(extent.start)} to {shown(extent.end)}",
+            hint="name a window that the logs cover",
+        )
 
 
 def _of_paths(
@@ -160,8 +172,8 @@ def _of_times(
 
 
 def _auto(asked: tuple[datetime | None, datetime | None], extent: Window) -> Choice:
-    length = extent.end - extent.start
     end = asked[1] or extent.end
+    length = min(end, extent.end) - extent.start
     if asked[0] is not None:
         candidate = _window(asked[0], end, "candidate")
         why = "everything in the logs before the candidate window"
@@ -232,12 +244,7 @@ def _between(
             f"{shown(candidate.start)} .. {shown(candidate.end)} overlap",
             hint="name windows that lie apart",
         )
-    if baseline.end <= extent.start or baseline.start >= extent.end:
-        raise UndecidableError(
-            f"the logs hold nothing of the baseline {shown(baseline.start)} .. "
-            f"{shown(baseline.end)}: they run from {shown(extent.start)} to {shown(extent.end)}",
-            hint="name a window that the logs cover",
-        )
+    _refuse_outside(baseline, extent, "baseline")
     return Choice((baseline,), candidate, "candidate", "the window that was named")
 
 
