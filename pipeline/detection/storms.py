@@ -31,7 +31,7 @@ def cap_storms(minutes: pl.DataFrame, baseline: Window | Sequence[Window]) -> pl
     Rows keep their order; a minute without a row has no events. The usual rate of a class is that
     of its baseline's median hour, or of the minutes in which it is active at all; with three days
     of baseline or more, also the median of the same hour of day. Outside the baseline, an hour
-    that is busy in four of its six slots of ten minutes is a rise, not a storm, and counts in full.
+    that is busy in five of its six slots of ten minutes is a rise, not a storm, and counts in full.
     """
     stretches = [baseline] if isinstance(baseline, Window) else list(baseline)
     start = pl.col("bucket_start")
@@ -79,15 +79,15 @@ def _median_of(counts: pl.Expr, size: pl.Expr) -> pl.Expr:
 
 
 def _sustained(frame: pl.DataFrame) -> pl.DataFrame:
-    """Rate of the third-quietest of an hour's six slots: five minutes of storm do not move it."""
+    """Rate of the second-quietest of an hour's six slots: a storm, in two of them, is not in it."""
     slots = (
         frame.filter(~pl.col("_inside"))
         .group_by("series_id", "_hour", "_slot")
         .agg(pl.col("event_count").sum())
     )
-    third = pl.col("event_count").sort().get(pl.len() - 4, null_on_oob=True)
+    second = pl.col("event_count").sort().get(pl.len() - 5, null_on_oob=True)
     return slots.group_by("series_id", "_hour").agg(
-        pl.when(pl.len() >= 4).then(6.0 * third).otherwise(0.0).alias("_sustained")
+        pl.when(pl.len() >= 5).then(6.0 * second).otherwise(0.0).alias("_sustained")
     )
 
 
