@@ -21,6 +21,7 @@ from pipeline.model import Gap, Window, WindowName
 _IMPROBABLE = math.log(1e-9)
 _USUAL_PAUSE_QUANTILE, _PAUSE_FACTOR = 0.95, 2.0
 _SHORTEST_GAP_SECONDS = 120.0
+_FEWEST_MINUTES = 5
 EVERYTHING = ""  # the name under which the gaps of all services together are kept
 
 
@@ -105,7 +106,9 @@ def _longest_pause(rows: pl.DataFrame) -> float:
     minutes = rows["bucket_start"].dt.truncate("1m").unique().sort()
     hours = minutes.dt.truncate("1h").n_unique()
     share = min(len(minutes) / (hours * 60), 0.999)
-    by_pace = _IMPROBABLE / math.log1p(-share) * 60
+    # Two runs of a daily job show neither a pace nor its usual pause.
+    is_known = len(minutes) >= _FEWEST_MINUTES
+    by_pace = _IMPROBABLE / math.log1p(-share) * 60 if is_known else math.inf
     pauses = minutes.diff().drop_nulls().dt.total_seconds()
     pauses = pauses.filter(pauses > 60)
     usual = pauses.quantile(_USUAL_PAUSE_QUANTILE) if len(pauses) >= 3 else None
