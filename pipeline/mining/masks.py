@@ -42,7 +42,7 @@ def _mask(stage: Stage, entry: dict[str, Any]) -> Mask:
         name=entry["name"],
         stage=stage,
         pattern=entry["pattern"],
-        replacement=entry.get("replacement", WILDCARD),
+        replacement=entry.get("replacement", "0" if stage == "fold" else WILDCARD),
         repeat=entry.get("repeat", 1),
         matches=tuple(entry["matches"]),
         leaves=tuple(entry["leaves"]),

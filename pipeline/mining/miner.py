@@ -6,11 +6,12 @@ docs/decisions/004-templates.md.
 """
 
 import hashlib
+from functools import cache
 
 import polars as pl
 
 from pipeline.mining.book import TemplateBook
-from pipeline.mining.masks import load_masks
+from pipeline.mining.masks import Stage, load_masks
 
 # The head of a line tells which statement wrote it; the rest is values. Longer lines are dumps.
 MAX_BODY_CHARACTERS = 2_000
@@ -38,11 +39,10 @@ def mine(bodies: pl.Series, book: TemplateBook | None = None) -> pl.DataFrame:
     folded = folded.with_columns(template=_mask(folded["folded"]))
     templates = folded.select("template").unique().sort("template")
     templates = templates.with_columns(template_id=_ids(templates["template"], book))
-    return (
-        lines.join(distinct, on="line", how="left", maintain_order="left")
-        .join(folded, on="folded", how="left", maintain_order="left")
-        .join(templates, on="template", how="left", maintain_order="left")
-        .select("template_id", "template")
+    # Joined on distinct rows first: only one join sees every row.
+    mined = distinct.join(folded.join(templates, on="template"), on="folded").drop("folded")
+    return lines.join(mined, on="line", how="left", maintain_order="left").select(
+        "template_id", "template"
     )
 
 
@@ -67,11 +67,7 @@ def _first_lines(bodies: pl.Series) -> pl.Series:
 
 def _fold(lines: pl.Series) -> pl.Series:
     """Hide what stays and write every number and hex id as 0: most lines fall together here."""
-    hidden = _hide(lines.str.replace_all(_ANY_HIDDEN, ""))
-    for mask in load_masks():
-        if mask.stage == "fold":
-            hidden = mask.apply(hidden)
-    return hidden
+    return _hide(lines.str.replace_all(_ANY_HIDDEN, "")).str.replace_all(_any_of("fold"), "0")
 
 
 def _mask(folded: pl.Series) -> pl.Series:
@@ -85,7 +81,7 @@ def _mask(folded: pl.Series) -> pl.Series:
 
 def _hide(lines: pl.Series) -> pl.Series:
     """Move the matches of every `keep` pattern into the private use area."""
-    pattern = "|".join(f"(?:{mask.pattern})" for mask in load_masks() if mask.stage == "keep")
+    pattern = _any_of("keep")
     rows = pl.DataFrame({"line": lines}).with_row_index("row")
     found = rows.filter(pl.col("line").str.contains(pattern))
     if found.is_empty():
@@ -103,6 +99,12 @@ def _hide(lines: pl.Series) -> pl.Series:
         .agg(line=pl.concat_str("rest", "kept").str.join(""))
     )
     return rows.update(joined, on="row")["line"]
+
+
+@cache
+def _any_of(stage: Stage) -> str:
+    """One pattern for a whole stage, since each pass over all lines costs; earlier masks win."""
+    return "|".join(f"(?:{mask.pattern})" for mask in load_masks() if mask.stage == stage)
 
 
 def _ids(templates: pl.Series, book: TemplateBook | None) -> pl.Series:
