@@ -350,10 +350,11 @@ def _hit(area: tuple[float, float], slot: Slot, noun: str) -> Area:
 
 def slot_words(slot: Slot, noun: str) -> str:
     """Return what a slot holds: time, count, rate, expectation, and how much of it was covered."""
-    text = f"{minute(slot.start)} UTC: {count(slot.event_count)} {noun}"
+    text = f"{minute(slot.start)}: {count(slot.event_count)} {noun}"
     if slot.rate is None:
         return f"{text}, too little covered for a rate"
-    text += f", {rate(slot.rate)} per hour"
+    if slot.rate != slot.event_count:
+        text += f", {rate(slot.rate)} per hour"
     if slot.expected is not None:
         text += f"; expected {rate(slot.expected)}"
         if slot.upper is not None:

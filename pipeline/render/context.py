@@ -133,11 +133,12 @@ class Caps:
     heat_rows: int = 11
     unclassified: int = 15
     gaps: int = 30
-    sources: int = 120
+    sources: int = 80
     slots: int = 168
-    small_slots: int = 60
-    spark_slots: int = 48
-    heat_slots: int = 60
+    small_slots: int = 48
+    request_slots: int = 84
+    spark_slots: int = 36
+    heat_slots: int = 48
 
 
 PAGE = Caps()
@@ -271,7 +272,7 @@ class _Builder:
             return None
         return self.chart(
             points, "requests", "Requests by time",
-            limit=self.caps.slots, noun="requests", height=150,
+            limit=self.caps.request_slots, noun="requests", height=150,
         )  # fmt: skip
 
     def small_charts(self) -> list[ChartView]:
@@ -599,15 +600,17 @@ def _window(name: str, facts: WindowFacts) -> WindowView:
 
 def _slot_row(slot: Slot) -> SlotRow:
     band = "" if slot.upper is None else f"{rate(slot.lower)} to {rate(slot.upper)}"
+    remarks = ["above the band"] if slot.is_above else []
+    if slot.is_partial:
+        remarks.append(f"{percent(slot.coverage)} covered" if slot.coverage < 1 else "cut short")
     return SlotRow(
-        time=_moment(slot.start),
-        window=slot.window,
+        time=minute(slot.start),
+        is_candidate=slot.window == "candidate",
         count=count(slot.event_count),
         rate=rate(slot.rate),
         expected=rate(slot.expected),
         band=band,
-        covered=percent(slot.coverage),
-        remark="above" if slot.is_above else "partial" if slot.is_partial else "",
+        remark=", ".join(remarks),
     )
 
 

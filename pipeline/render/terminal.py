@@ -28,8 +28,7 @@ MAX_ROWS = 12
 MIN_WIDTH = 40
 _HEAD = ("class", "state", "base/h", "now/h", "change", "first seen (UTC)")
 _NUMBERS = frozenset({2, 3, 4})  # columns of _HEAD that stand to the right
-_FEWEST = 4
-_NAME_CELLS = 28
+_NAME_CELLS, _LEAST_NAME = 28, 12
 _MIN_COURSE, _MAX_COURSE = 8, 24
 _STYLES = {
     Verdict.REGRESSION: "1;97;41",
@@ -155,12 +154,12 @@ def _table(result: Result, width: int, paint: Painter) -> list[str]:
 
 
 def _fit(widths: list[int], width: int) -> list[int]:
-    """Drop columns from the right, then shorten the name: state and rates are the answer."""
+    """Shorten the name, then drop columns from the right: state and rates are the answer."""
     widths = list(widths)
-    while len(widths) > _FEWEST and sum(widths) + 2 * (len(widths) - 1) > width:
+    least = min(widths[0], _LEAST_NAME)
+    while len(widths) > 2 and least + sum(widths[1:]) + 2 * (len(widths) - 1) > width:
         widths.pop()
-    spare = width - sum(widths[1:]) - 2 * (len(widths) - 1)
-    widths[0] = min(widths[0], max(spare, 8))
+    widths[0] = min(widths[0], width - sum(widths[1:]) - 2 * (len(widths) - 1))
     return widths
 
 

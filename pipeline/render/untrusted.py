@@ -158,7 +158,11 @@ def _word(word: str, *, is_first: bool) -> str:
     begins = _BEGINS_BLOCK.match(word) if is_first else None
     rest = word[begins.end() if begins else 0 :]
     coded = _MARKS.sub(lambda found: f"&#{ord(found.group())};", rest)
-    return (_entities(begins.group()) if begins else "") + coded
+    return _coded(begins.group() if begins else "") + coded
+
+
+def _coded(text: str) -> str:
+    return "".join(f"&#{ord(character)};" for character in text)
 
 
 def _entities(text: str) -> str:

@@ -76,13 +76,12 @@ class FindingRow:
 class SlotRow:
     """A row of the table behind a chart."""
 
-    time: Moment
-    window: str
+    time: str
+    is_candidate: bool
     count: str
     rate: str
     expected: str
     band: str
-    covered: str
     remark: str
 
 
