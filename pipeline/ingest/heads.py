@@ -171,11 +171,33 @@ def first_characters(pattern: str) -> frozenset[str] | None:
 _GROUP = re.compile(r"^\(\?P<\w+>")
 
 
+# So many objects show which keys are usual. Decoding all that any format may read costs more than
+# the rest of the reading together, so only objects that name an unusual one are asked for all.
+_TELLING_OBJECTS = 256
+
+
 def _objects(rows: pl.DataFrame, formats: tuple[Format, ...]) -> pl.DataFrame:
+    """Decode the rows that are JSON objects some format takes: `row`, `format_index`, their
+    keys.
+    """
     keys = json_keys(formats)
-    schema = {"row": pl.UInt32, **dict.fromkeys(keys, pl.String)}
     if rows.is_empty() or not keys:
+        schema = {"row": pl.UInt32, **dict.fromkeys(keys, pl.String)}
         return pl.DataFrame(schema={**schema, "format_index": pl.Int32})
+    if rows.height <= 2 * _TELLING_OBJECTS:
+        return _decode(rows, keys, formats)
+    shown = decode_objects(rows["text"].head(_TELLING_OBJECTS), keys)
+    unusual = [key for key in keys if shown[key].null_count() == shown.height]
+    usual = tuple(key for key in keys if key not in unusual)
+    names_unusual = rows["text"].str.contains_any([f'"{key}"' for key in unusual])
+    parts = [
+        _decode(rows.filter(~names_unusual), usual, formats),
+        _decode(rows.filter(names_unusual), keys, formats),
+    ]
+    return pl.concat(parts, how="diagonal")
+
+
+def _decode(rows: pl.DataFrame, keys: tuple[str, ...], formats: tuple[Format, ...]) -> pl.DataFrame:
     decoded = decode_objects(rows["text"], keys)
     frame = (
         pl.concat([rows.select("row"), decoded], how="horizontal")
@@ -186,9 +208,9 @@ def _objects(rows: pl.DataFrame, formats: tuple[Format, ...]) -> pl.DataFrame:
     for index in reversed([i for i, format_ in enumerate(formats) if format_.kind == "json"]):
         fits = pl.lit(True)
         for key in formats[index].require:
-            has = pl.col(key).is_not_null()
-            if "." in key:
-                head, _, tail = key.partition(".")
+            has = pl.col(key).is_not_null() if key in keys else pl.lit(False)
+            head, _, tail = key.partition(".")
+            if tail and head in keys:
                 has |= pl.col(head).str.json_path_match(f"$.{tail}").is_not_null()
             fits &= has
         choice = pl.when(fits).then(pl.lit(index, pl.Int32)).otherwise(choice)
