@@ -25,7 +25,7 @@ _DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "logs" / "loghub"
 
 
 def load(folder: Path, name: str) -> pl.DataFrame:
-    """Return Content and EventTemplate of one set: corrected labels merge the texts, not the ids."""
+    """Return Content and EventTemplate of one set: corrected labels merge texts, not ids."""
     path = folder / name / f"{name}_2k.log_structured_corrected.csv"
     frame = pl.read_csv(path, infer_schema=False, columns=["Content", "EventTemplate"])
     return frame.with_columns(pl.col("Content").fill_null(""))

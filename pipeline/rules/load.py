@@ -10,8 +10,8 @@ none of its patterns matches.
 What a rule sees is `exception_type: exception_message`, a line break, and the first 1,000
 characters of the body; without an exception, the body alone.
 
-Each pattern runs on the texts that hold its literal: give the rarest literal there is, and `[^\\n]*`
-rather than `[^\\n]{0,200}`, which compiles to two hundred states.
+Each pattern runs on the texts that hold its literal: give the rarest literal there is, and
+`[^\\n]*` rather than `[^\\n]{0,200}`, which compiles to two hundred states.
 """
 
 import re
