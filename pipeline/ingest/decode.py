@@ -16,6 +16,8 @@ _PLAIN = (
     r'(?:"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?'
     r"|true|false|null)\s*,?)+\}\s*$"
 )
+# Escapes that the fast parser does not write back when it copies a nested value.
+_LOST_ESCAPE = r"\\(?:[tbf\\]|u00[01]|u005[cC])"
 
 
 def decode_objects(rows: pl.Series, keys: tuple[str, ...], raw: bytes = b"") -> pl.DataFrame:
@@ -30,7 +32,7 @@ def decode_objects(rows: pl.Series, keys: tuple[str, ...], raw: bytes = b"") -> 
     if is_candidate.all() and len(rows):
         decoded = _read(rows, schema, raw)
         if decoded is not None:
-            return decoded.with_columns(is_object=pl.lit(True))
+            return _exact(rows, decoded).with_columns(is_object=pl.lit(True))
     return _decode_mixed(rows, is_candidate.fill_null(False), schema)
 
 
@@ -41,6 +43,26 @@ def _read(rows: pl.Series, schema: Mapping[str, Any], raw: bytes = b"") -> pl.Da
     except (PolarsError, RecursionError):
         return None
     return decoded if decoded.height == len(rows) else None
+
+
+def _exact(rows: pl.Series, decoded: pl.DataFrame) -> pl.DataFrame:
+    """Decode again what the fast parser wrote out wrongly.
+
+    It copies a nested value's tabs, backslashes and control characters bare, which is no JSON: a
+    stack trace inside an object would be lost.
+    """
+    bare = rows.str.contains(_LOST_ESCAPE)
+    if not bare.any():
+        return decoded
+    nested = pl.any_horizontal(pl.all().str.contains(r"^[{\[]").fill_null(False))
+    wrong = (bare & decoded.select(nested).to_series()).arg_true()
+    if wrong.is_empty():
+        return decoded
+    objects = [_object(text, decoded.schema) or {} for text in rows.gather(wrong).to_list()]
+    repaired = pl.DataFrame(objects, schema=decoded.schema)
+    return decoded.with_columns(
+        decoded[name].scatter(wrong, repaired[name]) for name in decoded.columns
+    )
 
 
 def _decode_mixed(

@@ -35,7 +35,7 @@ LAYOUTS: dict[str, Layout] = {
         "%Y-%m-%d %H:%M:%S",
     ),
     "slash": Layout(
-        r"^(?P<base>[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2})"
+        r"^(?P<base>[0-9]{4}/[0-9]{2}/[0-9]{2} (?:- )?[0-9]{2}:[0-9]{2}:[0-9]{2})"
         r"(?:[.,](?P<fraction>[0-9]{1,9}))?" + _ZONE,
         "%Y/%m/%d %H:%M:%S",
     ),
@@ -57,6 +57,14 @@ LAYOUTS: dict[str, Layout] = {
     "yymmdd": Layout(
         r"^(?P<base>[0-9]{6} [ 0-9][0-9]:[0-9]{2}:[0-9]{2})(?P<fraction>)(?P<zone>)",
         "%y%m%d %k:%M:%S",
+    ),
+    "yymmdd_slash": Layout(
+        r"^(?P<base>[0-9]{2}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2})(?P<fraction>)(?P<zone>)",
+        "%y/%m/%d %H:%M:%S",
+    ),
+    "yymmdd_compact": Layout(
+        r"^(?P<base>[0-9]{6} [0-9]{6})(?P<fraction>)(?P<zone>)",
+        "%y%m%d %H%M%S",
     ),
     "epoch": Layout(r"^(?P<base>[0-9]{9,19})(?:[.](?P<fraction>[0-9]{1,9}))?(?P<zone>)$", ""),
     "time_of_day": Layout(
@@ -120,6 +128,7 @@ def _parse(text: pl.Series, layout: Layout) -> pl.DataFrame:
             base = base + parts["year"]
         seconds = (
             base.str.replace("T", " ", literal=True)
+            .str.replace(" - ", " ", literal=True)
             .str.to_datetime(layout.base_format, time_unit="us", strict=False)
             .cast(pl.Int64)
         )
