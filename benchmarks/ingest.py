@@ -256,7 +256,7 @@ def _api(rng: random.Random) -> Iterator[Entry]:
     yield from _spread(795, access)
     yield from _spread(138, lambda: _one("stdout", _structured(rng, "info")))
     yield from _spread(5, lambda: _one("stdout", _structured(rng, "warning"), warning=True), 20)
-    yield from _spread(1.4, lambda: _one("stdout", _structured(rng, "error"), error=True), 20)
+    yield from _spread(2.1, lambda: _one("stdout", _structured(rng, "error"), error=True), 20)
     yield from _spread(42, lambda: _one("stderr", _python(rng, "INFO")), 60)
     yield from _spread(2.9, lambda: _one("stderr", _python(rng, "WARNING"), warning=True), 20)
     for weight, incident, trace in _TRACES:
