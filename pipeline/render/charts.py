@@ -306,7 +306,8 @@ def rate_chart(
     """Return the drawing of *drawn*, which may be empty; *noun* says what is counted."""
     left, right, top, bottom = 48, 12, 24, 34
     axis = _TimeAxis(drawn, left, width - right)
-    highest = max((v for s in drawn for v in (s.rate, s.upper) if v is not None), default=0.0)
+    known = (value for slot in drawn for value in (slot.rate, slot.expected, slot.upper))
+    highest = max((value for value in known if value is not None), default=0.0)
     ticks = nice_ticks(highest)
     floor, plot = height - bottom, height - bottom - top
 
@@ -603,7 +604,7 @@ class Graph:
 
 MAX_BOXES = 12
 _ROW_BOXES = 4
-_BOX_WIDTH, _BOX_HEIGHT = 210.0, 46.0
+_BOX_WIDTH, _BOX_HEIGHT = 244.0, 46.0
 _ROW_STEP, _BOX_GAP = 96.0, 22.0
 
 

@@ -118,6 +118,7 @@ _BEFORE, _AFTER = timedelta(minutes=30), timedelta(minutes=1)
 # Sparklines share a floor of a twentieth of the highest rate, one event an hour at least: scaled
 # to its own maximum, a single error looks like an outage.
 _FLOOR_SHARE = 20.0
+_PATH_CHARACTERS = 72
 
 
 @dataclass(frozen=True, slots=True)
@@ -689,11 +690,16 @@ def _correlate(one: Correlate) -> str:
 
 def _sample(one: Sample) -> SampleView:
     return SampleView(
-        place=Untrusted(f"{one.log_file_path}:{one.line_number}"),
+        place=Untrusted(f"{_tail(one.log_file_path)}:{one.line_number}"),
         time=f"{moment(one.timestamp)} UTC" if one.timestamp else "no time",
         service=Untrusted(one.service_name),
         body=Untrusted(one.body),
     )
+
+
+def _tail(path: str) -> str:
+    """Shorten a path from the left: file and line must be seen; the appendix has it whole."""
+    return path if len(path) <= _PATH_CHARACTERS else f"…{path[-_PATH_CHARACTERS:]}"
 
 
 def _knowledge(one: Knowledge | None) -> KnowledgeView | None:

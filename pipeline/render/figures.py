@@ -34,13 +34,18 @@ def rate(value: float | None) -> str:
 def ratio(value: float | None) -> str:
     """Return two significant digits.
 
-    >>> ratio(2.4712), ratio(221.7), ratio(0.894)
-    ('2.5', '220', '0.89')
+    >>> ratio(2.4712), ratio(221.7), ratio(0.894), ratio(1.0), ratio(0.0), ratio(0.0421)
+    ('2.5', '220', '0.89', '1.0', '0', '0.042')
     """
     if value is None or not math.isfinite(value):
         return UNKNOWN
     rounded = float(f"{value:.2g}")
-    return f"{rounded:,.0f}" if abs(rounded) >= 10 else f"{rounded:g}"
+    size_of = abs(rounded)
+    if size_of >= 10 or not rounded:
+        return f"{rounded:,.0f}"
+    return (
+        f"{rounded:.1f}" if size_of >= 1 else f"{rounded:.2f}" if size_of >= 0.1 else f"{rounded:g}"
+    )
 
 
 def interval(lower: float | None, upper: float | None) -> str:

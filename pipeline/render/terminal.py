@@ -2,6 +2,7 @@
 
 import shlex
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
 
@@ -107,7 +108,8 @@ def _wrap(text: str, width: int, indent: int = 0) -> list[str]:
             lines.append(head)
             line, room = line[len(head) :], width - indent
     lines.append(line)
-    return [lines[0], *(" " * indent + rest for rest in lines[1:])]
+    lines = [line.rstrip() for line in lines]
+    return [lines[0], *(" " * indent + rest.lstrip() for rest in lines[1:])]
 
 
 def _verdict(result: Result, width: int, paint: Painter) -> list[str]:
@@ -136,7 +138,8 @@ def _table(result: Result, width: int, paint: Painter) -> list[str]:
     shown, rest = result.findings[:MAX_ROWS], result.findings[MAX_ROWS:]
     if not shown:
         return ["no error, warning or failed request in the logs"]
-    rows = [_HEAD, *(_row(finding) for finding in shown)]
+    named = Counter(name_of(finding) for finding in result.findings)
+    rows = [_HEAD, *(_row(one, is_twin=named[name_of(one)] > 1) for one in shown)]
     widths = _fit([max(cells(row[at]) for row in rows) for at in range(len(_HEAD))], width)
     courses = width - sum(widths) - 2 * len(widths)
     if len(widths) == len(_HEAD) and courses >= _MIN_COURSE:
@@ -182,10 +185,13 @@ def _painted_row(fields: list[str], finding: Finding | None, paint: Painter) -> 
     return "  ".join(fields)
 
 
-def _row(finding: Finding) -> tuple[str, ...]:
+def _row(finding: Finding, *, is_twin: bool) -> tuple[str, ...]:
     state = state_of(finding)
+    # A class may have several findings, one for each exception or template: its name is not enough.
+    is_same = not is_twin or finding.title == name_of(finding)
+    name = name_of(finding) if is_same else f"{name_of(finding)}: {finding.title}"
     return (
-        _cut(terminal_text(name_of(finding)), _NAME_CELLS),
+        _cut(terminal_text(name), _NAME_CELLS),
         state.upper() if finding.is_regression else state,
         rate(finding.baseline_rate),
         rate(finding.candidate_rate),
