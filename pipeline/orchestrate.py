@@ -41,7 +41,7 @@ from pipeline.diagnosis.series import (
     without_band,
 )
 from pipeline.diagnosis.times import parse_absolute
-from pipeline.diagnosis.windows import Choice, choose_windows, is_window_text
+from pipeline.diagnosis.windows import Choice, choose_windows, is_window_text, named_borders
 from pipeline.errors import SourceError, UndecidableError, UsageError
 from pipeline.ingest import (
     Batch,
@@ -104,7 +104,10 @@ def read(
     Raises `SourceError` when nothing can be read, `ConservationError` when a line is missing.
     """
     options = Options(
-        formats=load_formats(), zone=settings.zone, keep_all=settings.keeps_all_events
+        formats=load_formats(),
+        zone=settings.zone,
+        keep_all=settings.keeps_all_events,
+        borders=named_borders(settings),
     )
     rows: list[dict[str, object]] = []
     extents = []

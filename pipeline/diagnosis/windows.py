@@ -2,6 +2,7 @@
 
 Overlapping and empty windows are refused (`UndecidableError`, exit 4), never passed. Borders that
 the program chooses are full hours where the data is long enough for that, else full minutes.
+Counts are by minute, so a border that names seconds is moved to the start of its minute.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from pipeline.diagnosis.times import parse_duration, parse_time, shown
+from pipeline.diagnosis.times import parse_absolute, parse_duration, parse_time, shown
 from pipeline.errors import UndecidableError, UsageError
 from pipeline.model import DataWarning, Settings, Window, WindowName
 from pipeline.schema import TIMESTAMP, Schema
@@ -73,7 +74,8 @@ def choose_windows(
     *baseline_extents* over the logs of one baseline path (empty: the baseline lies in the same
     logs).
     """
-    anchors = {"now": now, "start": extent.start, "end": extent.end}
+    whole = _to_minutes(extent)
+    anchors = {"now": now, "start": whole.start, "end": whole.end}
     asked = _asked(settings, anchors)
     if baseline_extents:
         choice = _of_paths(asked, extent, baseline_extents, settings.baseline)
@@ -87,10 +89,32 @@ def _asked(
     settings: Settings, anchors: Mapping[str, datetime]
 ) -> tuple[datetime | None, datetime | None]:
     since, until = (
-        parse_time(text, anchors, settings.zone) if text is not None else None
+        _moment(text, anchors, settings.zone) if text is not None else None
         for text in (settings.since, settings.until)
     )
     return since, until
+
+
+def _moment(text: str, anchors: Mapping[str, datetime], zone: str | None) -> datetime:
+    # Counts of all events are kept by the minute: a window cannot begin within one.
+    return _floor(parse_time(text, anchors, zone), _MINUTE)
+
+
+def named_borders(settings: Settings) -> tuple[datetime, ...]:
+    """Return the borders that *settings* name by themselves, before anything was read."""
+    texts = [settings.since, settings.until]
+    if len(settings.baseline) == 1 and is_window_text(settings.baseline[0]):
+        texts += settings.baseline[0].split("..")
+    moments = (
+        parse_absolute(text.strip(), settings.zone)
+        for text in texts
+        if text and text != "auto" and parse_duration(text) is None
+    )
+    return tuple(sorted({_floor(moment, _MINUTE) for moment in moments if moment is not None}))
+
+
+def _border(text: str, anchors: Mapping[str, datetime], zone: str | None) -> datetime:
+    return _floor(parse_time(text, anchors, zone), _MINUTE)
 
 
 def _window(start: datetime, end: datetime, what: str) -> Window:
@@ -211,8 +235,9 @@ def _before(
             "no candidate window",
             hint="use a shorter duration, or name other logs with --baseline PATH",
         )
-    candidate = _window(asked[0] or end - min(duration, rest), end, "candidate")
-    baseline = Window(candidate.start - duration, candidate.start)
+    start = asked[0] or _floor(end - min(duration, rest), _MINUTE)
+    candidate = _window(start, end, "candidate")
+    baseline = _window(_floor(start - duration, _MINUTE), start, "baseline")
     if baseline.end <= extent.start:
         raise UndecidableError(
             f"the logs begin at {shown(extent.start)}, after the baseline of {text} ends",
@@ -229,8 +254,8 @@ def _between(
     extent: Window,
 ) -> Choice:
     first, _, second = text.partition("..")
-    start = parse_time(first.strip(), anchors, zone)
-    baseline = _window(start, parse_time(second.strip(), anchors, zone), "baseline")
+    start = _moment(first.strip(), anchors, zone)
+    baseline = _window(start, _moment(second.strip(), anchors, zone), "baseline")
     if asked[0] or asked[1]:
         since, until = asked[0] or extent.start, asked[1] or extent.end
     elif baseline.end < extent.end:

@@ -44,12 +44,17 @@ _REQUEST_ID = (
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to read: *zone* is that of times without one (None: UTC, flagged as assumed)."""
+    """How to read: *zone* is that of times without one (None: UTC, flagged as assumed).
+
+    *borders* are times at which the hours of the rollup are cut, so that windows which begin
+    within an hour can be counted.
+    """
 
     formats: tuple[Format, ...]
     zone: str | None = None
     keep_all: bool = False
     block_bytes: int = BLOCK_BYTES
+    borders: tuple[datetime, ...] = ()
 
 
 class Batch(NamedTuple):
@@ -214,7 +219,7 @@ class _Reader:
         kept = events if self.options.keep_all else events.filter(_is_candidate())
         return Batch(
             self._detailed(kept, done, heads, profile),
-            _rollup(events),
+            _rollup(events, self.options.borders),
             _minutes(events),
         )
 
@@ -575,15 +580,18 @@ def _routes(events: pl.DataFrame) -> pl.Expr:
     )
 
 
-def _rollup(events: pl.DataFrame) -> pl.DataFrame:
+def _rollup(events: pl.DataFrame, borders: tuple[datetime, ...]) -> pl.DataFrame:
     """Count every event by hour and who, what, which route: columns `ROLLUP`."""
     keys = [
         "service_name", "container_name", "log_iostream", "severity_number",
         "http_request_method", "url_path", "http_response_status_code",
     ]  # fmt: skip
-    counted = events.group_by(
-        pl.col("timestamp").dt.truncate("1h").alias("bucket_start"), *keys
-    ).agg(
+    hour = pl.col("timestamp").dt.truncate("1h")
+    start = hour
+    for border in sorted(borders):
+        is_after = (pl.col("timestamp") >= border) & (hour == pl.lit(border).dt.truncate("1h"))
+        start = pl.when(is_after).then(pl.lit(border, TIMESTAMP)).otherwise(start)
+    counted = events.group_by(start.alias("bucket_start"), *keys).agg(
         event_count=pl.len().cast(pl.Int64),
         first_timestamp=pl.col("timestamp").min(),
         last_timestamp=pl.col("timestamp").max(),
