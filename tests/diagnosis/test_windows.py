@@ -87,6 +87,15 @@ TIMES = {
         "01T10:00:10 01T11:29:50", "30m", None, None,
         ["01T10:30 01T11:00"], "01T11:00 01T11:30",
     ),
+    "seconds are moved to the start of their minute": (
+        "01T10:00:10 01T11:29:50", "2026-03-01T10:10:30..2026-03-01T10:20:30",
+        "2026-03-01T10:20:59.9", "end",
+        ["01T10:10 01T10:20"], "01T10:20 01T11:30",
+    ),
+    "a duration with seconds": (
+        "01T10:00:10 01T11:29:50", "90s", None, None,
+        ["01T11:26 01T11:28"], "01T11:28 01T11:30",
+    ),
     "window before the end leaves the rest": (
         "01T00:00 03T00:00", "2026-03-01..2026-03-02T01:00", None, None,
         ["01T00:00 02T01:00"], "02T01:00 03T00:00",
@@ -205,6 +214,9 @@ REFUSED = {
     "duration of nothing": (("01T00:00 02T00:00",), {"baseline": ("0s",)}),
     "duration that ends before the data": (
         ("01T00:00 02T00:00",), {"baseline": ("6h",), "since": "start"},
+    ),
+    "window within a minute": (
+        ("01T00:00 03T00:00",), {"baseline": ("2026-03-02T10:00:05..2026-03-02T10:00:50",)},
     ),
     "window of nothing": (("01T00:00 03T00:00",), {"baseline": ("2026-03-02..2026-03-02",)}),
     "window that ends before it starts": (
