@@ -36,7 +36,10 @@ _LINK = (
 )
 _INDENTED = (
     r"^(?:[ \t]|[}\])]|\"\}|#[0-9]+ |at [A-Za-z_$<]|from /|-> |\| |\+-|[│┃╭╰├└❱^~]"
-    r"|note: |> File \")"
+    r"|note: |> File \""
+    # What SQLAlchemy and database drivers print below the line that names their exception.
+    r"|\[SQL: |\[parameters: |\[cached since |\(Background on this error at: "
+    r"|(?:DETAIL|HINT|CONTEXT):  |LINE [0-9]+: )"
 )
 # A line without a header that announces the traceback after it.
 _ANNOUNCEMENT = (

@@ -124,9 +124,21 @@ def _headed(peeled: pl.DataFrame, format_index: pl.Series) -> dict[str | None, b
         {
             "container_name": peeled["container_name"],
             "is_head": format_index.is_not_null(),
+            "is_trace": peeled["payload"].str.starts_with("Traceback (most recent call last):"),
             "counts": ~peeled["payload"].str.contains(_CONTINUATION) & (peeled["payload"] != ""),
         }
-    ).filter(pl.col("counts") | pl.col("is_head"))
+    )
+    # What follows a traceback up to the next header is its own text, however much it is.
+    is_traced = (
+        pl.when(pl.col("is_head"))
+        .then(pl.lit(False))
+        .when(pl.col("is_trace"))
+        .then(pl.lit(True))
+        .forward_fill()
+        .over("container_name")
+        .fill_null(False)
+    )
+    column0 = column0.filter(pl.col("is_head") | (pl.col("counts") & ~is_traced))
     shares = column0.group_by("container_name").agg(pl.col("is_head").mean())
     whole = column0["is_head"].mean() if column0.height else 0.0
     return {None: bool(whole >= _HEADED_SHARE)} | {  # type: ignore[operator]

@@ -43,6 +43,9 @@ _THROWN = (
     rf"(?P<type>(?:{_TYPE}[./])?[A-Z_$][\w$]*(?:Exception|Error|Throwable|Fault|Failure)[\w$]*)"
     r"(?: \[[A-Z_]+\])?(?:: (?P<message>.*))?$"
 )
+_WRAPPED = (
+    rf"^(?:\((?P<driver>{_TYPE})\) )?(?:<class '(?P<adapted>{_TYPE})'>: ?)?(?P<inner_message>.*)$"
+)
 _CAUSED = rf"^\s*(?:Caused by|Wrapped by): (?P<type>{_TYPE})(?:: (?P<message>.*))?$"
 
 
@@ -88,6 +91,7 @@ def _extract_lines(keys: pl.DataFrame) -> pl.DataFrame:
     exceptions = pl.concat([raised, thrown])
     if exceptions.is_empty():
         return pl.DataFrame(schema={"id": pl.UInt32, **COLUMNS})
+    exceptions = pl.concat([exceptions, _wrapped(exceptions)])
     # depth 0 is the innermost
     innermost = exceptions.sort("id", "depth").group_by("id", maintain_order=True).first()
     chain = (
@@ -152,6 +156,26 @@ def _python(lines: pl.DataFrame) -> pl.DataFrame:
         .with_columns(depth=pl.int_range(pl.len(), dtype=pl.Int32).over("id"))
         .select(*_EXCEPTION_ROWS)
         .cast(_EXCEPTION_ROWS)  # type: ignore[arg-type]
+    )
+
+
+def _wrapped(exceptions: pl.DataFrame) -> pl.DataFrame:
+    """Add the driver's exception where SQLAlchemy tells it only inside its own message.
+
+    Its wrappers read `(module.Type) message`, those of its asyncpg adapter `<class 'module.Type'>:
+    message`, and an adapted error under the wrapper has both. Where the driver's own traceback
+    is printed, it is the innermost already and its message names no other.
+    """
+    inner = exceptions.filter(pl.col("depth") == pl.col("depth").min().over("id"))
+    parts = inner["message"].str.extract_groups(_WRAPPED).struct.unnest()
+    return (
+        inner.with_columns(
+            depth=pl.col("depth") - 1,
+            type=pl.coalesce(parts["adapted"], parts["driver"]),
+            message=parts["inner_message"],
+        )
+        .filter(pl.col("type").is_not_null())
+        .select(*_EXCEPTION_ROWS)
     )
 
 
