@@ -110,11 +110,12 @@ def named_borders(settings: Settings) -> tuple[datetime, ...]:
         for text in texts
         if text and text != "auto" and parse_duration(text) is None
     )
-    return tuple(sorted({_floor(moment, _MINUTE) for moment in moments if moment is not None}))
-
-
-def _border(text: str, anchors: Mapping[str, datetime], zone: str | None) -> datetime:
-    return _floor(parse_time(text, anchors, zone), _MINUTE)
+    borders = {_floor(moment, _MINUTE) for moment in moments if moment is not None}
+    duration = parse_duration(settings.baseline[0])
+    since = parse_absolute(settings.since, settings.zone) if settings.since else None
+    if duration is not None and since is not None:
+        borders.add(_floor(_floor(since, _MINUTE) - duration, _MINUTE))
+    return tuple(sorted(borders))
 
 
 def _window(start: datetime, end: datetime, what: str) -> Window:
