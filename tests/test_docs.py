@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,22 @@ def test_places_that_the_map_names_exist() -> None:
 
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def _console_lines() -> list[str]:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```console\n(.*?)```", text, flags=re.DOTALL)
+    lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    return [part.strip() for line in lines for part in line.split("|") if "analyze " in part]
+
+
+@pytest.mark.parametrize("line", _console_lines())
+def test_commands_of_the_readme_are_understood(line: str) -> None:
+    """Every option and argument parses; what is not there is the logs themselves."""
+    words = shlex.split(line)[1:]
+    command = words[0] if words[0] in analyze.commands else "run"
+    words = words[1:] if words[0] in analyze.commands else words
+
+    context = analyze.commands[command].make_context(command, list(words))
+
+    assert context.params
