@@ -60,6 +60,7 @@ from pipeline.render.views import (
     EvidenceView,
     FindingRow,
     GapView,
+    HealthColumn,
     HeatView,
     KnowledgeView,
     Link,
@@ -81,6 +82,7 @@ from pipeline.render.words import (
     baseline_words,
     change_of,
     coverage_parts,
+    distinct_names,
     first_seen_of,
     has_baseline,
     is_risen,
@@ -133,6 +135,8 @@ class Caps:
     endpoints: int = 30
     heat_rows: int = 11
     unclassified: int = 15
+    statements: int = 10
+    folded_statements: int = 50
     gaps: int = 30
     sources: int = 80
     slots: int = 168
@@ -145,7 +149,14 @@ class Caps:
 PAGE = Caps()
 # GitHub takes 65,536 characters of a comment: lists are shorter and only the summary is never cut.
 MARKDOWN = Caps(
-    findings=25, candidates=5, samples=1, endpoints=12, unclassified=8, gaps=12, sources=30
+    findings=25,
+    candidates=5,
+    samples=1,
+    endpoints=12,
+    unclassified=8,
+    gaps=12,
+    sources=30,
+    folded_statements=0,
 )
 
 
@@ -291,7 +302,10 @@ class _Builder:
         chosen = [one for one in ranked if one.hourly][: self.caps.heat_rows]
         if not chosen:
             return None
-        rows = [(name_of(one), self.slots(one.hourly, self.caps.heat_slots)) for one in chosen]
+        names = distinct_names(self.result.findings)
+        rows = [
+            (names[one.finding_id], self.slots(one.hourly, self.caps.heat_slots)) for one in chosen
+        ]
         drawn = charts.heat_map([("", drawn) for _, drawn in rows])
         said = [f"{name}: {_heat_words(drawn)}" for name, drawn in rows]
         left = len(ranked) - len(chosen)
@@ -497,9 +511,9 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
         heat=build.heat(),
         unclassified=[build.finding_row(one) for one in unclassified[: caps.unclassified]],
         unclassified_more=_more(unclassified[caps.unclassified :]),
-        working=_statements(result.health.working),
-        broken=_statements(result.health.broken),
-        unknown=_statements(result.health.unknown),
+        working=_column(result.health.working, caps),
+        broken=_column(result.health.broken, caps),
+        unknown=_column(result.health.unknown, caps),
         evidence=[_evidence(one) for one in result.evidence],
         actions=[build.action(one) for one in sorted(result.remediation, key=_by_priority)],
         criteria=[_criterion(one) for one in result.criteria],
@@ -729,6 +743,16 @@ def _change(one: Change) -> ChangeView:
         Untrusted(one.kind),
         Untrusted(one.text),
         Untrusted(one.source),
+    )
+
+
+def _column(statements: Sequence[HealthStatement], caps: Caps) -> HealthColumn:
+    shown, folded = caps.statements, caps.statements + caps.folded_statements
+    return HealthColumn(
+        shown=_statements(statements[:shown]),
+        folded=_statements(statements[shown:folded]),
+        folded_words=f"{len(statements[shown:folded])} more",
+        more=_count_more(len(statements) - folded),
     )
 
 

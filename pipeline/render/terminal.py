@@ -2,7 +2,6 @@
 
 import shlex
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
 
@@ -14,11 +13,11 @@ from pipeline.render.words import (
     baseline_words,
     change_of,
     coverage_parts,
+    distinct_names,
     earliest_onset,
     first_seen_of,
     is_risen,
     main_path,
-    name_of,
     state_counts,
     state_of,
 )
@@ -138,8 +137,8 @@ def _table(result: Result, width: int, paint: Painter) -> list[str]:
     shown, rest = result.findings[:MAX_ROWS], result.findings[MAX_ROWS:]
     if not shown:
         return ["no error, warning or failed request in the logs"]
-    named = Counter(name_of(finding) for finding in result.findings)
-    rows = [_HEAD, *(_row(one, is_twin=named[name_of(one)] > 1) for one in shown)]
+    names = distinct_names(result.findings)
+    rows = [_HEAD, *(_row(one, names[one.finding_id]) for one in shown)]
     widths = _fit([max(cells(row[at]) for row in rows) for at in range(len(_HEAD))], width)
     courses = width - sum(widths) - 2 * len(widths)
     if len(widths) == len(_HEAD) and courses >= _MIN_COURSE:
@@ -185,11 +184,8 @@ def _painted_row(fields: list[str], finding: Finding | None, paint: Painter) -> 
     return "  ".join(fields)
 
 
-def _row(finding: Finding, *, is_twin: bool) -> tuple[str, ...]:
+def _row(finding: Finding, name: str) -> tuple[str, ...]:
     state = state_of(finding)
-    # A class may have several findings, one for each exception or template: its name is not enough.
-    is_same = not is_twin or finding.title == name_of(finding)
-    name = name_of(finding) if is_same else f"{name_of(finding)}: {finding.title}"
     return (
         _cut(terminal_text(name), _NAME_CELLS),
         state.upper() if finding.is_regression else state,

@@ -243,6 +243,16 @@ class StatementView:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthColumn:
+    """A column of statements: the first are *shown*, the next *folded*, the rest counted."""
+
+    shown: list[StatementView]
+    folded: list[StatementView]
+    folded_words: str
+    more: str
+
+
+@dataclass(frozen=True, slots=True)
 class EvidenceView:
     """A statement and whether the input bears it out."""
 
@@ -368,9 +378,9 @@ class ReportContext:
     heat: HeatView | None = field(metadata={"help": "class by time, null without"})
     unclassified: list[FindingRow] = field(metadata={"help": "findings that no rule names"})
     unclassified_more: str = field(metadata={"help": "how many more there are, or empty"})
-    working: list[StatementView] = field(metadata={"help": "components that work"})
-    broken: list[StatementView] = field(metadata={"help": "components that do not"})
-    unknown: list[StatementView] = field(metadata={"help": "what the input cannot tell"})
+    working: HealthColumn = field(metadata={"help": "components that work"})
+    broken: HealthColumn = field(metadata={"help": "components that do not"})
+    unknown: HealthColumn = field(metadata={"help": "what the input cannot tell"})
     evidence: list[EvidenceView] = field(metadata={"help": "statements, borne out or not"})
     actions: list[ActionView] = field(metadata={"help": "the plan, by priority"})
     criteria: list[CriterionView] = field(metadata={"help": "what has to hold afterwards"})

@@ -56,6 +56,18 @@ def name_of(finding: Finding) -> str:
     return finding.error_class or finding.title
 
 
+def distinct_names(findings: Iterable[Finding]) -> dict[str, str]:
+    """Return id to name; where findings share a class, its title tells them apart."""
+    known = list(findings)
+    counts = Counter(name_of(one) for one in known)
+    return {
+        one.finding_id: name_of(one)
+        if counts[name_of(one)] == 1 or one.title == name_of(one)
+        else f"{name_of(one)}: {one.title}"
+        for one in known
+    }
+
+
 def state_of(finding: Finding) -> str:
     """Return the state, and that it is only suspected where it is."""
     word = STATE_WORDS[finding.state]
