@@ -21,7 +21,7 @@ from pipeline.ingest.heads import Heads, match
 from pipeline.ingest.identity import Identity, identify, service_of_container, service_of_pod
 from pipeline.ingest.lines import BLOCK_BYTES, Reading, read_lines
 from pipeline.ingest.sources import Source, Stream
-from pipeline.routes import http_route
+from pipeline.routes import http_route, without_numbers
 from pipeline.schema import (
     ERROR_SEVERITY,
     EVENTS,
@@ -591,7 +591,8 @@ def _rollup(events: pl.DataFrame, borders: tuple[datetime, ...]) -> pl.DataFrame
     for border in sorted(borders):
         is_after = (pl.col("timestamp") >= border) & (hour == pl.lit(border).dt.truncate("1h"))
         start = pl.when(is_after).then(pl.lit(border, TIMESTAMP)).otherwise(start)
-    counted = events.group_by(start.alias("bucket_start"), *keys).agg(
+    paths = without_numbers(events["url_path"])
+    counted = events.with_columns(paths).group_by(start.alias("bucket_start"), *keys).agg(
         event_count=pl.len().cast(pl.Int64),
         first_timestamp=pl.col("timestamp").min(),
         last_timestamp=pl.col("timestamp").max(),
