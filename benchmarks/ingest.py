@@ -151,7 +151,8 @@ _PATHS = (
     "/v2/orders/@n@/parcels?sort=-sent_at",
     "/v2/stock/@n@",
     "/login?next=/orders/@n@",
-    "/assets/main.@n@.js",
+    "/assets/main.4f1c9e7a.js",
+    "/assets/cart.b07d52e3.css",
     "/health",
     "/metrics",
 )
