@@ -8,7 +8,10 @@ level, 200-299 for one of them, 900 and more for the generic ones). 2. `regex`: 
 `[[pattern]]` tables with `regex`. A group's name is the column that it fills
 (`pipeline/schema.py`), or one of `url`, `request`, `duration_s`, `duration_us`, `duration_ns`, or
 any other name, which goes to `attributes`. Patterns are linear-time: no look-around, no
-back-reference; `[0-9]`, not `\\d`. `[[continuation]]` with `regex` and one group: lines with a
+back-reference; `[0-9]`, not `\\d`. A pattern may have `counted`, a cheaper regex with the groups
+that are counted only (time, level, request, status): it is tried on lines that `regex` took, must
+give what that gives wherever it fits, and pays where each of its parts ends at a character that the
+part itself cannot hold. `[[continuation]]` with `regex` and one group: lines with a
 header of their own that go on with the record before (PostgreSQL's DETAIL); the group is what is
 added to it. `json`: `require` (keys that must be there), `[fields]` (column = keys in order, dots
 reach into objects). `logfmt`: the same with flat keys. 3. `[timestamp]`: `layouts`, names from
@@ -55,6 +58,7 @@ class Format:
     kind: str
     priority: int
     patterns: tuple[str, ...] = ()
+    counted: tuple[str | None, ...] = ()
     continuations: tuple[str, ...] = ()
     require: tuple[str, ...] = ()
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -108,6 +112,7 @@ def parse_format(file_name: str, text: str) -> Format:
         kind=raw["kind"],
         priority=raw["priority"],
         patterns=tuple(_pattern(file_name, entry) for entry in raw.get("pattern", ())),
+        counted=tuple(_counted(file_name, entry) for entry in raw.get("pattern", ())),
         continuations=tuple(_continuation(file_name, e) for e in raw.get("continuation", ())),
         require=tuple(raw.get("require", ())),
         fields={column: tuple(keys) for column, keys in raw.get("fields", {}).items()},
@@ -129,6 +134,16 @@ def _pattern(file_name: str, entry: Mapping[str, Any]) -> str:
         raise FormatError(f"{file_name}: pattern is not anchored with ^: {pattern[:40]}")
     if not compiled.groupindex:
         raise FormatError(f"{file_name}: pattern names no group: {pattern[:40]}")
+    return pattern
+
+
+def _counted(file_name: str, entry: Mapping[str, Any]) -> str | None:
+    pattern: str | None = entry.get("counted")
+    if pattern is None:
+        return None
+    names = re.compile(pattern).groupindex.keys()
+    if not names or not names <= re.compile(entry["regex"]).groupindex.keys():
+        raise FormatError(f"{file_name}: counted has groups that its regex has not: {pattern[:40]}")
     return pattern
 
 

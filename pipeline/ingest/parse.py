@@ -137,9 +137,23 @@ def _by_format(
                 if wanted is None or column in wanted
             }
         else:
-            groups = part["payload"].str.extract_groups(_only(format_, pattern, wanted))
-            cells = {name: groups.struct.field(name) for name in groups.struct.fields}
+            cells = _cut(part["payload"], format_, pattern, wanted)
         yield part, format_, pattern, cells
+
+
+def _cut(
+    text: pl.Series, format_: Format, pattern: int, wanted: frozenset[str] | None
+) -> dict[str, pl.Series]:
+    """Cut the groups of a pattern out of *text*, all of which it fits."""
+    counted = format_.counted[pattern] if wanted is not None and format_.counted else None
+    groups = text.str.extract_groups(counted or _only(format_, pattern, wanted)).struct.unnest()
+    if counted and (odd := groups.to_series(0).is_null()).any():
+        rows = odd.arg_true()
+        exact = text.gather(rows).str.extract_groups(_only(format_, pattern, wanted)).struct
+        groups = groups.with_columns(
+            groups[name].scatter(rows, exact.field(name)) for name in groups.columns
+        )
+    return {name: groups[name] for name in groups.columns}
 
 
 @cache
