@@ -20,6 +20,9 @@ BLOCK_BYTES = 12 * 2**20
 # Text beyond this in one physical line is not looked at: it is counted and cut from the event.
 MAX_LINE_BYTES = 2**20
 
+# A broken archive loses what the failing call had read: calls are kept small.
+_READ_BYTES = 2**18
+
 LINES = {
     "line": pl.String,
     "line_number": pl.Int64,
@@ -87,9 +90,14 @@ def _blocks(source: Source, reading: Reading, size: int, width: int) -> Iterator
 def _read(content: IO[bytes], size: int) -> bytes:
     # Pipes and decompressors return short reads; blocks of one size keep the cost per block low.
     parts, missing = [], size
-    while missing > 0 and (part := content.read(missing)):
-        parts.append(part)
-        missing -= len(part)
+    try:
+        while missing > 0 and (part := content.read(min(missing, _READ_BYTES))):
+            parts.append(part)
+            missing -= len(part)
+    except READ_ERRORS:
+        # What came before the break is read; the next call meets the error again.
+        if not parts:
+            raise
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 

@@ -455,18 +455,22 @@ def _events(done: pl.DataFrame) -> pl.DataFrame:
     )
     added = followers.group_by("event").agg(
         added_lines=pl.col("line_count").sum(),
-        last_end=pl.col("byte_end").max(),
+        # An event that goes on in the next rotated file ends, for its evidence, with its own file.
+        last_source=pl.col("source").first(),
+        last_end=pl.col("byte_end").filter(pl.col("source") == pl.col("source").first()).max(),
         has_trace=is_frame.any(),
     )
     return (
         firsts.join(added, on="event", how="left", maintain_order="left")
         .with_columns(
             line_count=pl.col("line_count") + pl.col("added_lines").fill_null(0).cast(pl.Int32),
-            byte_end=pl.coalesce("last_end", "byte_end"),
+            byte_end=pl.when(pl.col("last_source") == pl.col("source"))
+            .then("last_end")
+            .otherwise("byte_end"),
             has_trace=pl.col("has_trace").fill_null(False) | (pl.col("category") == TRACE),
             is_multiline=pl.col("added_lines").is_not_null(),
         )
-        .drop("added_lines", "last_end")
+        .drop("added_lines", "last_end", "last_source")
     )
 
 
@@ -592,10 +596,14 @@ def _rollup(events: pl.DataFrame, borders: tuple[datetime, ...]) -> pl.DataFrame
         is_after = (pl.col("timestamp") >= border) & (hour == pl.lit(border).dt.truncate("1h"))
         start = pl.when(is_after).then(pl.lit(border, TIMESTAMP)).otherwise(start)
     paths = without_numbers(events["url_path"])
-    counted = events.with_columns(paths).group_by(start.alias("bucket_start"), *keys).agg(
-        event_count=pl.len().cast(pl.Int64),
-        first_timestamp=pl.col("timestamp").min(),
-        last_timestamp=pl.col("timestamp").max(),
+    counted = (
+        events.with_columns(paths)
+        .group_by(start.alias("bucket_start"), *keys)
+        .agg(
+            event_count=pl.len().cast(pl.Int64),
+            first_timestamp=pl.col("timestamp").min(),
+            last_timestamp=pl.col("timestamp").max(),
+        )
     )
     return merge_rollup([counted.with_columns(http_route=_routes(counted)).select(*ROLLUP)])
 
