@@ -1,0 +1,167 @@
+"""The same events come out of every envelope, however streams interleave and blocks end."""
+
+import random
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.ingest.support import options, read_files, read_text
+from tests.ingest.wrappings import WRAPPINGS, Event, Raised, cri, json_file, plain
+
+# Text of one line: no control characters, no line ends, not padded.
+TEXT = st.text(
+    st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp", "Cf", "Cn"]), max_size=40
+).map(str.strip)
+MESSAGES = (
+    TEXT
+    | st.sampled_from(
+        [
+            "order 7 failed",
+            '{"log":"x","stream":"stdout","time":"2026-01-01T00:00:00Z"}',
+            "web-1 | ERROR nested | bars",
+            'say "quoted" and back\\slash',
+            "2026-03-02T10:00:00Z stdout F no",
+            "Caused by: nothing",
+            "GET /items 500",
+        ]
+    )
+    | st.integers(15_000, 50_000).map(lambda size: "long " + "x" * size)
+)
+FRAMES = st.lists(
+    st.sampled_from(
+        [
+            ("/app/shop/orders.py", 41, "place"),
+            ("/app/shop/db.py", 7, "<module>"),
+            ("/usr/lib/python3/site-packages/sqlalchemy/engine.py", 1960, "_execute"),
+        ]
+    ),
+    min_size=1,
+    max_size=3,
+).map(tuple)
+RAISED = st.builds(
+    Raised,
+    type=st.sampled_from(["KeyError", "asyncpg.exceptions.TooManyConnectionsError", "app.Gone"]),
+    message=st.sampled_from(["", "'total'", "sorry, too many clients already", "HTTP 500: no"]),
+    frames=FRAMES,
+    carets=st.booleans(),
+)
+CAUSE = "The above exception was the direct cause of the following exception:"
+CONTEXT = "During handling of the above exception, another exception occurred:"
+
+
+@st.composite
+def events(draw: st.DrawFn) -> list[Event]:
+    found = []
+    for number in range(draw(st.integers(1, 7))):
+        chain = tuple(draw(st.lists(RAISED, max_size=3)))
+        found.append(
+            Event(
+                seconds=number * draw(st.sampled_from([0.001, 0.3, 4.0])),
+                level=draw(st.sampled_from(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])),
+                message=draw(MESSAGES),
+                chain=chain,
+                links=tuple(draw(st.sampled_from([CAUSE, CONTEXT])) for _ in chain[1:]),
+                iostream=draw(st.sampled_from(["stdout", "stderr"])),
+            )
+        )
+    return sorted(found, key=lambda event: event.seconds)
+
+
+def _columns(table: pl.DataFrame, sample: Event) -> list[dict[str, object]]:
+    return table.select(*sample.columns()).to_dicts()
+
+
+SOME = settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+)
+
+
+@pytest.mark.parametrize("name", WRAPPINGS)
+@SOME
+@given(events(), st.sampled_from([64, 1000, 2**20]))
+@example([Event(0, "ERROR", "m", (Raised("KeyError", "", (("/app/a.py", 1, "f"),)),))], 64)
+def test_events_are_the_same_in_every_envelope(
+    name: str, written: list[Event], block_bytes: int
+) -> None:
+    read = read_files({name: WRAPPINGS[name](written)}, options(block_bytes=block_bytes))
+    assert _columns(read.events, written[0]) == [event.columns() for event in written]
+
+
+@pytest.mark.parametrize("wrap", [json_file, cri])
+@SOME
+@given(events(), st.randoms(use_true_random=False))
+def test_interleaved_streams_are_told_apart(wrap, written: list[Event], rng: random.Random) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    rows = {
+        stream: wrap([event for event in written if event.iostream == stream]).splitlines(True)
+        for stream in ("stdout", "stderr")
+    }
+    mixed = []
+    while any(rows.values()):
+        mixed.append(rows[rng.choice([stream for stream, rest in rows.items() if rest])].pop(0))
+    read = read_files({"mixed.log": b"".join(mixed)})
+    for stream in rows:
+        found = read.events.filter(pl.col("log_iostream") == stream)
+        expected = [event for event in written if event.iostream == stream]
+        assert _columns(found, written[0]) == [event.columns() for event in expected]
+
+
+@SOME
+@given(events(), st.integers(1, 5000))
+def test_block_borders_change_nothing(written: list[Event], block_bytes: int) -> None:
+    content = {"app.log": plain(written), "docker.log": json_file(written)}
+    whole, parts = read_files(content), read_files(content, options(block_bytes=block_bytes))
+    paths = ("log_file_path",)
+    assert parts.events.drop(paths).equals(whole.events.drop(paths), null_equal=True)
+    assert parts.ledger.drop(paths).equals(whole.ledger.drop(paths), null_equal=True)
+    for counts in ("rollup", "minutes"):
+        left, right = getattr(parts, counts), getattr(whole, counts)
+        assert left.sort(pl.all()).equals(right.sort(pl.all()), null_equal=True)
+
+
+def _docker(*records: tuple[str, str]) -> str:
+    return "".join(
+        f'{{"log":{text},"stream":"stdout","time":"2026-03-02T10:00:0{second}Z"}}\n'
+        for second, text in records
+    )
+
+
+def test_a_dangling_chunk_is_not_glued_to_the_next_message() -> None:
+    chunk = '"ERROR:    ' + "x" * (16_384 - 10) + '"'
+    read = read_text(
+        _docker(("0", chunk), ("0.5", '"INFO:     next\\n"'), ("4", '"INFO:     l\\n"'))
+    )
+    assert read.events.height == 3
+    assert read.ledger["partial_joined_count"].sum() == 0
+
+
+def test_a_split_record_counts_its_lines_and_keeps_its_first_place() -> None:
+    read = read_text(
+        _docker(("0", '"INFO:     a\\n"'), ("1", '"ERROR:    first "'), ("1", '"second\\n"'))
+    )
+    event = read.events.row(1, named=True)
+    assert (event["body"], event["line_number"], event["line_count"]) == ("first second", 2, 2)
+    assert read.ledger["partial_joined_count"].sum() == 1
+
+
+def test_control_sequences_are_removed_around_prefix_and_message() -> None:
+    lines = "".join(
+        f"\x1b[36mweb-1  |\x1b[0m \x1b[31mERROR\x1b[0m:    no stock {number}\n"
+        for number in range(5)
+    )
+    events_ = read_text(lines).events
+    assert events_["body"].to_list() == [f"no stock {number}" for number in range(5)]
+    assert set(events_["container_name"]) == {"web-1"}
+
+
+def test_zone_of_the_program_is_inferred_from_the_envelopes_clock() -> None:
+    lines = "".join(
+        f'{{"log":"2026-03-02 18:{minute:02}:00,000 - a - INFO - m\\n","stream":"stdout",'
+        f'"time":"2026-03-02T10:{minute:02}:00.1Z"}}\n'
+        for minute in range(30)
+    )
+    read = read_text(lines)
+    assert read.events["timestamp"].dt.hour().unique().to_list() == [10]
+    assert read.events["time_flags"].to_list()[0] == ["tz_inferred"]
+    assert "+8.00 h" in read.ledger["time_zone_assumption"][0]
