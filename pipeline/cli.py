@@ -4,10 +4,12 @@ No logic lives here, and nothing heavy is imported before a command runs: ``--he
 """
 
 import contextlib
+import io
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,14 +48,14 @@ class DefaultGroup(click.Group):
         }
         first = next((arg for arg in args if arg not in own), None)
         if first is not None and first not in self.commands:
-            self._refuse_misspelt(first, args)
+            self._refuse_misspelt(first)
             at = args.index(first)
             args = [*args[:at], self.default, *args[at:]]
         return super().parse_args(ctx, args or ["--help"])
 
-    def _refuse_misspelt(self, word: str, args: Sequence[str]) -> None:
+    def _refuse_misspelt(self, word: str) -> None:
         near = get_close_matches(word, self.commands, n=1, cutoff=0.75)
-        if near and len(args) <= 2 and not os.path.lexists(word) and word.isalpha():
+        if near and not os.path.lexists(word) and word.isalpha():
             raise click.UsageError(
                 f"no such file or folder: {word!r}. Did you mean the command {near[0]!r}?"
             )
@@ -276,6 +278,11 @@ def main() -> None:
     traceback.
     """
     signal.signal(signal.SIGTERM, _interrupt)
+    stdout = sys.stdout
+    for stream in (stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal may not know every character of a log or of the report.
+            stream.reconfigure(errors="backslashreplace")
     try:
         analyze(prog_name="analyze", standalone_mode=False)
     except click.ClickException as error:
@@ -284,9 +291,18 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted: nothing was changed", err=True)
         sys.exit(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever reads us has seen enough; leaving stdout open would make Python complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:
+        if sys.stdout is not stdout:
+            # Nobody reads the help any more: click puts stdout away and ends with 1, which means a
+            # regression here.
+            sys.exit(ExitCode.NORMAL)
+        raise
+    except OSError as error:
+        click.echo(f"error: {_visible(str(error))}", err=True)
+        sys.exit(ExitCode.FAILED)
+    except Exception:  # noqa: BLE001  # Python's own status, 1, would tell of a regression
+        traceback.print_exc()
+        sys.exit(ExitCode.FAILED)
 
 
 def _interrupt(*_: object) -> None:
@@ -334,7 +350,7 @@ def _print_result(
     if as_json:
         from pipeline.render import to_json
 
-        click.echo(to_json(found), nl=False)
+        _print(to_json(found).encode())
     elif not quiet:
         import shutil
 
@@ -346,7 +362,16 @@ def _print_result(
         text = render_terminal(
             found, width=min(width, 140), color=_wants_color(color), files=[str(f) for f in files]
         )
-        click.echo(text, color=True, nl=not text.endswith("\n"))
+        _print(text if text.endswith("\n") else f"{text}\n")
+
+
+def _print(text: str | bytes) -> None:
+    try:
+        click.echo(text, color=True, nl=False)
+    except BrokenPipeError:
+        # Whoever reads us has seen enough, and the exit status still tells the verdict. Leaving
+        # stdout open would make Python complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _wants_color(choice: str) -> bool:
