@@ -335,7 +335,10 @@ def _moment(now: str | None, settings: Settings) -> datetime:
         return datetime.now(UTC).replace(microsecond=0)
     moment = parse_absolute(now, settings.zone)
     if moment is None:
-        raise UsageError(f"--now must name a moment by itself, not {now!r}")
+        raise UsageError(
+            f"--now must name a moment by itself, not {now!r}",
+            hint="use ISO 8601 such as 2026-03-02T10:00Z, or @epoch",
+        )
     return moment
 
 
