@@ -232,7 +232,9 @@ def join_partials(records: pl.DataFrame, is_head: pl.Series) -> pl.DataFrame:
         pl.col("byte_end").last(),
         pl.col("is_partial").last(),
         pl.col("chunk_bytes").last(),
-        (pl.col("partial_joined_count").sum() + pl.len() - 1).alias("partial_joined_count"),
+        (pl.col("partial_joined_count").sum() + pl.len() - 1)
+        .cast(records["partial_joined_count"].dtype)
+        .alias("partial_joined_count"),
         *(
             pl.col(name).first()
             for name in records.columns

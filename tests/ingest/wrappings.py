@@ -73,7 +73,13 @@ class Event:
         }
         if self.chain:
             inner = self.chain[0]
-            own = [frame for frame in inner.frames if "site-packages" not in frame[0]]
+            # The place is the deepest frame of own code, nearest to the first cause.
+            own = [
+                frame
+                for raised in self.chain
+                for frame in reversed(raised.frames)
+                if "site-packages" not in frame[0]
+            ]
             found |= {
                 "exception_type": inner.type,
                 "exception_message": inner.message or None,
@@ -81,7 +87,7 @@ class Event:
                     f"{raised.type}: {raised.message}" if raised.message else raised.type
                     for raised in reversed(self.chain)
                 ],
-                "code_line_number": own[-1][1] if own else None,
+                "code_line_number": own[0][1] if own else None,
             }
         return found
 
