@@ -17,6 +17,7 @@ _SEGMENTS = (
     r"[0-9]+(?:[._:,-][0-9]+)*",  # number, number list, address
     r"[^/{}]*@[^/{}]*",  # e-mail address
     r"[A-Za-z]{1,8}[_-]?[0-9]{3,}[0-9A-Za-z_-]*",  # prefixed id: ord_12345
+    r"[A-Za-z_-]+[.-][0-9a-fA-F]{5,}(?:\.[A-Za-z0-9]+)+",  # built file: main.3f2a91.js
     # mixed token
     r"[0-9A-Za-z_-]*[0-9][0-9A-Za-z_-]{0,30}[A-Za-z_-][0-9A-Za-z_-]*[0-9][0-9A-Za-z_-]*",
     r"(?:[^/{}]*%[0-9A-Fa-f]{2}){2}[^/{}]*",  # percent-encoded text: names of things

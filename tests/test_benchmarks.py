@@ -51,16 +51,7 @@ def test_reading_finds_the_counts_that_were_written(benchmark: ModuleType, tmp_p
     assert ledger["byte_count"].sum() == truth.bytes
 
 
-PLAIN = pytest.param(
-    "plain",
-    marks=pytest.mark.xfail(
-        reason="uvicorn's lines under times of `docker logs -t` are taken for a program's own "
-        "time and level when no traceback is in the file's first 128 KiB"
-    ),
-)
-
-
-@pytest.mark.parametrize("envelope", ["cri", PLAIN, "gz"])
+@pytest.mark.parametrize("envelope", ["cri", "plain", "gz"])
 def test_every_envelope_holds_the_same_events(
     benchmark: ModuleType, tmp_path: Path, envelope: str
 ) -> None:

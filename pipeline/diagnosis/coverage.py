@@ -8,7 +8,7 @@ job that runs once a day is not silent between its runs.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -17,6 +17,7 @@ import polars as pl
 
 from pipeline.diagnosis.windows import Choice
 from pipeline.model import Gap, Window, WindowName
+from pipeline.schema import TIMESTAMP
 
 _IMPROBABLE = math.log(1e-9)
 _USUAL_PAUSE_QUANTILE, _PAUSE_FACTOR = 0.95, 2.0
@@ -75,30 +76,21 @@ def find_coverage(service_minutes: pl.DataFrame, choice: Choice) -> Coverage:
     everything = service_minutes.with_columns(service_name=pl.lit(EVERYTHING))
     whole = pl.concat([service_minutes, everything])
     for (name,), rows in whole.group_by("service_name", maintain_order=True):
-        by_window = _spans(rows, present, str(name))
+        rows = rows.sort("first_timestamp")
         longest = _longest_pause(rows)
         found: list[Gap] = []
         for window_name, window in windows:
-            spans = [s for s in by_window[window_name] if window.start <= s[0] < window.end]
-            found += _gaps_in(str(name), window_name, window, spans, longest)
+            first = pl.col("first_timestamp")
+            inside = rows.filter(
+                (pl.col("window_name") == window_name)
+                & (first >= window.start)
+                & (first < window.end)
+            )
+            if inside.height:
+                present[window_name].add(str(name))
+            found += _gaps_in(str(name), window_name, window, inside, longest)
         gaps[str(name)] = tuple(found)
     return Coverage(gaps, {window: frozenset(names) for window, names in present.items()})
-
-
-_Span = tuple[datetime, datetime]
-
-
-def _spans(
-    rows: pl.DataFrame, present: dict[WindowName, set[str]], name: str
-) -> dict[WindowName, list[_Span]]:
-    by_window: dict[WindowName, list[_Span]] = {"baseline": [], "candidate": []}
-    ordered = rows.sort("first_timestamp")
-    for window, first, last in ordered.select(
-        "window_name", "first_timestamp", "last_timestamp"
-    ).iter_rows():
-        by_window[window].append((first, last))
-        present[window].add(name)
-    return by_window
 
 
 def _longest_pause(rows: pl.DataFrame) -> float:
@@ -116,20 +108,28 @@ def _longest_pause(rows: pl.DataFrame) -> float:
 
 
 def _gaps_in(
-    name: str, window_name: WindowName, window: Window, spans: Sequence[_Span], longest: float
+    name: str, window_name: WindowName, window: Window, rows: pl.DataFrame, longest: float
 ) -> list[Gap]:
-    if not spans:
+    if rows.is_empty():
         # Too short a window to expect anything of so quiet a service says nothing.
         if window.seconds < longest:
             return []
         return [Gap(name, window_name, window.start, window.end, "absent")]
-    found = []
-    previous = window.start
-    for first, last in [*spans, (window.end, window.end)]:
-        if (first - previous).total_seconds() > longest:
-            found.append(Gap(name, window_name, previous, first, "silent"))
-        previous = max(previous, last)
-    return found
+    edges = pl.Series([window.start, window.end], dtype=TIMESTAMP)
+    pauses = pl.DataFrame(
+        {
+            "start": pl.concat([edges[:1], rows["last_timestamp"].cum_max()]),
+            "end": pl.concat([rows["first_timestamp"], edges[1:]]),
+        }
+    )
+    seconds = (pl.col("end") - pl.col("start")).dt.total_seconds(fractional=True)
+    return [
+        Gap(name, window_name, start, end, "silent")
+        for start, end in pauses.filter(seconds > longest).iter_rows()
+    ]
+
+
+_Span = tuple[datetime, datetime]
 
 
 def bucket_seconds(choice: Choice) -> int:

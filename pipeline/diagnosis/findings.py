@@ -94,6 +94,9 @@ def build_findings(
                 intervals=_intervals(intervals.get(name)),
                 hourly=[_point(one) for one in hourly[name]],
                 knowledge=knowledge.get(row["error_class"] or ""),
+                candidate_rate=3600 * row["candidate_count"] / candidate_seconds
+                if candidate_seconds
+                else None,
             )
         )
     return sorted(found, key=_badness)
@@ -127,6 +130,7 @@ def _finding(
     intervals: Interarrival | None,
     hourly: list[HourlyPoint],
     knowledge: Knowledge | None,
+    candidate_rate: float | None,
 ) -> Finding:
     kind = row["kind"]
     # Warnings are never a regression: they are tested and shown, and decide nothing.
@@ -147,7 +151,7 @@ def _finding(
         candidate_count=row["candidate_count"],
         expected_count=verdict.get("expected_count"),
         baseline_rate=verdict.get("baseline_rate"),
-        candidate_rate=verdict.get("candidate_rate"),
+        candidate_rate=verdict.get("candidate_rate", candidate_rate),
         rate_ratio=verdict.get("rate_ratio"),
         rate_ratio_lower=verdict.get("rate_ratio_lower"),
         rate_ratio_upper=verdict.get("rate_ratio_upper"),

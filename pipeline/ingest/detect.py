@@ -110,7 +110,10 @@ def _is_compose(lines: pl.Series, names: pl.Series) -> bool:
 
 def _is_runtime_clock(lines: pl.Series, groups: pl.DataFrame) -> bool:
     body = groups["body"].fill_null("")
-    level = body.str.contains(r"^ *\[? *(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|FATAL)\b")
+    # A level with a colon and padding is how uvicorn begins its lines, which carry no time.
+    level = body.str.contains(
+        r"^ *\[? *(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|FATAL)(?:[^A-Za-z0-9_:]|: ?[^ ]|$)"
+    )
     # A level may be padded: only what is indented and no level goes on from the line before.
     if (body.str.contains(_CONTINUATION) & ~level).any() or (body == "").any():
         return True

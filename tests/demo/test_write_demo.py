@@ -28,8 +28,6 @@ from pipeline.ingest import (
     read_stream,
 )
 
-# Compressed sources are closed by the collector of garbage, which warns in whichever test it runs.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 Demo = tuple[Path, Any]
 WINDOWS = ("baseline", "candidate")
@@ -268,11 +266,6 @@ def _by_file(demo: Demo, ledger: pl.DataFrame, column: str) -> dict[str, int]:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    strict=False,
-    reason="a level padded with a blank (`…Z  INFO …`) makes a program's own time look like "
-    "an envelope's, so the vector store's lines are joined",
-)
 def test_the_program_counts_the_events_of_each_file_as_the_truth_does(
     demo: Demo, reading: tuple[pl.DataFrame, pl.DataFrame]
 ) -> None:
