@@ -215,6 +215,7 @@ class Coverage:
     sources: list[SourceFacts]
     gaps: list[Gap]
     warnings: list[DataWarning]
+    service_count: int | None = None  # a file may hold the lines of many services
 
 
 @dataclass(frozen=True, slots=True)

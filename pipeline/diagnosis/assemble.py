@@ -104,6 +104,7 @@ def assemble(
             sources=_sources(ledger),
             gaps=gaps,
             warnings=_warnings(marts, choice, ledger, windows),
+            service_count=marts["service_minutes"]["service_name"].n_unique(),
         ),
         findings=found,
         chain=chains.build_chain(

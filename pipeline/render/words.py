@@ -138,11 +138,13 @@ def coverage_parts(result: Result) -> list[str]:
     """Return what was read: lines, files, services, parsed share; and the baseline."""
     sources = result.coverage.sources
     read = [source for source in sources if source.error is None]
-    services = {source.service_name for source in read if source.service_name}
+    services = result.coverage.service_count
+    if services is None:
+        services = len({source.service_name for source in read if source.service_name})
     parts = [
         many(sum(source.line_count for source in read), "line"),
         many(len(read), "file"),
-        many(len(services), "service"),
+        many(services, "service"),
         f"{percent(result.coverage.parse_coverage)} parsed",
     ]
     if len(read) < len(sources):
