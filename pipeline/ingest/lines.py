@@ -129,13 +129,28 @@ def _utf8_lines(block: bytes, reading: Reading) -> tuple[pl.DataFrame, bool]:
     except ComputeError:  # polars has one class for it: the block is not UTF-8 throughout
         lines, sizes = _lossy_lines(block, reading)
         is_exact = False
-    ends = pl.Series([1], dtype=pl.Int64).new_from_index(0, len(sizes)) if len(sizes) else sizes
+    width = 1
+    if is_exact and ((crlf := block.count(b"\r\n")) or block.endswith(b"\r")):
+        # The reader takes the CR off as well, and does not say from which lines.
+        if crlf == block.count(b"\n") and block.endswith(b"\n"):
+            width = 2
+        else:
+            lines = _split_lines(block)
+            sizes = lines.str.len_bytes().cast(pl.Int64)
+    ends = pl.Series([width], dtype=pl.Int64).new_from_index(0, len(sizes)) if len(sizes) else sizes
     if not block.endswith(b"\n"):
         ends[-1] = 0
     cleaned = _cleaned(lines, block)
     return pl.DataFrame({"line": cleaned, "byte_length": sizes + ends}), (
         is_exact and cleaned is lines
     )
+
+
+def _split_lines(block: bytes) -> pl.Series:
+    lines = block.decode().split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return pl.Series("line", lines, dtype=pl.String)
 
 
 def _lossy_lines(block: bytes, reading: Reading) -> tuple[pl.Series, pl.Series]:

@@ -280,7 +280,8 @@ def _foreign(head: bytes) -> str | None:
         return "not read: a tar archive"
     if _encoding(head) != "utf-8" or not head:
         return None
-    text = head.lstrip(b"\x00") or b"\x00"
+    # A machine that went down leaves runs of NUL in the logs that it was writing.
+    text = re.sub(rb"\x00{16,}", b"", head.lstrip(b"\x00")) or b"\x00"
     control = sum(text.count(byte) for byte in _CONTROL)
     return "not a log: binary content" if control > len(text) * 0.1 else None
 
