@@ -33,7 +33,8 @@ LIBRARY_CLASS = (
     r"|eclipse|jboss|postgresql|junit)|io\.(?:netty|grpc|opentelemetry)|com\.zaxxer|reactor|feign)\."
 )
 _BEGIN = r"^(?:  ?\+ Exception Group )?Traceback \(most recent call last\):"
-_FRAME = r'^\s*File "(?P<file>[^"]+)", line (?P<line>[0-9]+)(?:, in (?P<function>.*))?$'
+# Loguru marks the frame that caught the exception.
+_FRAME = r'^(?:> |\s*)File "(?P<file>[^"]+)", line (?P<line>[0-9]+)(?:, in (?P<function>.*))?$'
 _AT_JAVA = r"^\s*at (?P<function>[^\s(]+)\((?P<file>[^:()]+)(?::(?P<line>[0-9]+))?\)"
 _AT_NODE = r"^\s*at (?:(?P<function>[^(]+) \()?(?P<file>[^()\s]+):(?P<line>[0-9]+):[0-9]+\)?$"
 _TYPE = r"[A-Za-z_$][\w$]*(?:[./:]{1,2}[A-Za-z_$][\w$]*)*"
@@ -82,7 +83,7 @@ def _extract_lines(keys: pl.DataFrame) -> pl.DataFrame:
             is_begin=pl.col("line").str.contains(_BEGIN),
             is_frame=pl.col("line").str.contains(_FRAME),
             is_at=pl.col("line").str.contains(r"^\s+at \S"),
-            is_solid=pl.col("line").str.contains(r"^\S"),
+            is_solid=pl.col("line").str.contains(r"^[^\s>]"),
         )
         .with_columns(block=pl.col("is_begin").cast(pl.Int32).cum_sum().over("id"))
     )
