@@ -31,6 +31,7 @@ from pipeline.diagnosis.series import (
     finding_series,
     make_grid,
     onset_minutes,
+    onset_table,
     service_coverage,
     service_traffic,
     shares_of,
@@ -381,8 +382,10 @@ def _examine(
         session.register("minutes", tables["minutes"])
         session.register("windows", choice.table())
         marts = {name: session.frame(name) for name in MARTS}
-    coverage = find_coverage(marts["service_minutes"], choice)
-    tested = _test(marts, choice, coverage)
+        coverage = find_coverage(marts["service_minutes"], choice)
+        tested = _test(marts, choice, coverage)
+        session.register("onsets", onset_table(tested.onsets))
+        marts["finding_samples"] = session.frame("finding_samples")
     return assemble(
         marts,
         tested,
@@ -405,7 +408,6 @@ MARTS = (
     "finding_intervals",
     "finding_locations",
     "finding_minutes",
-    "finding_samples",
     "finding_services",
     "finding_totals",
     "service_minutes",

@@ -32,6 +32,7 @@ RAW: dict[str, Schema] = {
         "window_start": TIMESTAMP,
         "window_end": TIMESTAMP,
     },
+    "onsets": {"finding_id": pl.String, "onset": TIMESTAMP},
     "keys": {"key_id": pl.UInt32, "text": pl.String},
     "patterns": {
         "rule_order": pl.Int64,

@@ -5,7 +5,7 @@ much of it each logs. Its exposure is the requests of those services, else those
 else the calm events (below warning) of those services. Error lines are never exposure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,7 +13,7 @@ import polars as pl
 
 from pipeline.diagnosis.coverage import EVERYTHING, Coverage, all_buckets, bucket_seconds
 from pipeline.diagnosis.windows import Choice
-from pipeline.model import WindowName
+from pipeline.model import Onset, WindowName
 from pipeline.schema import TIMESTAMP, Schema
 
 TOTAL = "total"
@@ -201,6 +201,13 @@ def onset_minutes(
     )
     baseline = series.filter(pl.col("window_name") == "baseline")
     return pl.concat([baseline.select(columns), candidate.select(columns)], how="vertical_relaxed")
+
+
+def onset_table(onsets: Mapping[str, Onset]) -> pl.DataFrame:
+    """Return *onsets* by finding_id as a table that queries can read."""
+    rows = [(name, onset.onset) for name, onset in sorted(onsets.items())]
+    schema: Schema = {"finding_id": pl.String, "onset": TIMESTAMP}
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def shift_baseline(frame: pl.DataFrame, shift: timedelta) -> pl.DataFrame:

@@ -148,7 +148,7 @@ def health_of(
             f"{one.candidate_failure_count:,} of them with a failure",
             "endpoint_totals",
         )
-        for one in endpoints
+        for one in sorted(endpoints, key=_soundest_first)
         if not one.is_affected and one.candidate_request_count and _is_healthy(one)
     ]
     working += [
@@ -176,6 +176,15 @@ def _span(gap: Gap) -> str:
 
 def _is_healthy(endpoint: Endpoint) -> bool:
     return endpoint.candidate_failure_count * 100 <= endpoint.candidate_request_count
+
+
+def _soundest_first(endpoint: Endpoint) -> tuple[int, int, str, str]:
+    return (
+        endpoint.candidate_failure_count,
+        -endpoint.candidate_request_count,
+        endpoint.http_route,
+        endpoint.http_request_method,
+    )
 
 
 def _name(endpoint: Endpoint) -> str:
