@@ -28,6 +28,7 @@ test-all: $(VENV)/.installed-dev  ## the slow tests too
 	$(RUN) pytest -q -n 2 -m ""
 
 # The tests run from a copy, isolated (-I), so that a file that is missing in the wheel is noticed.
+# The documents are not in the wheel, nor is what tests them.
 test-wheel: $(VENV)/.installed-dev  ## the quick tests against the built wheel
 	rm -rf $(WHEEL)
 	mkdir -p $(WHEEL)
@@ -36,7 +37,8 @@ test-wheel: $(VENV)/.installed-dev  ## the quick tests against the built wheel
 	wheel=$$(ls $(WHEEL)/*.whl) && \
 	$(WHEEL)/venv/bin/python -m pip install --quiet --disable-pip-version-check "$$wheel[dev]"
 	cp -R tests pyproject.toml $(WHEEL)
-	cd $(WHEEL) && venv/bin/python -I -m pytest -q -n 2 -o pythonpath=.
+	cd $(WHEEL) && venv/bin/python -I -m pytest -q -n 2 -o pythonpath=. \
+		--ignore=tests/test_docs.py
 
 check: $(VENV)/.installed-dev  ## style, types, import contract, SQL
 	$(RUN) ruff check .
