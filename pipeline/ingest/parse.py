@@ -17,7 +17,7 @@ import polars as pl
 
 from pipeline.ingest import severity
 from pipeline.ingest.formats import Format
-from pipeline.ingest.timestamps import parse_times
+from pipeline.ingest.timestamps import YEARLESS, parse_times
 from pipeline.schema import EVENTS, TIMESTAMP
 
 HEAD_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -213,7 +213,7 @@ def _head(
 ) -> pl.DataFrame:
     count = len(payload)
     if "timestamp" in cells and format_.layouts:
-        times = _in_zone(parse_times(cells["timestamp"], format_.layouts), format_.zone or zone)
+        times = in_zone(parse_times(cells["timestamp"], format_.layouts), format_.zone or zone)
     else:
         times = pl.DataFrame({"timestamp": _nulls(count, TIMESTAMP)}).with_columns(
             has_zone=pl.lit(False)
@@ -275,19 +275,21 @@ def _without_level(
     )
 
 
-def _in_zone(times: pl.DataFrame, zone: str | None) -> pl.DataFrame:
+def in_zone(times: pl.DataFrame, zone: str | None) -> pl.DataFrame:
     """Read times that carry no zone as local times of *zone*; an hour that occurs twice is its
     first.
     """
     if zone is None or zone == "UTC" or times["has_zone"].all():
         return times
+    # What its zone was that day is only known with the year.
+    settled = times["has_zone"] | (times["timestamp"].dt.year() == YEARLESS)
     local = (
         times["timestamp"]
         .dt.replace_time_zone(None)
         .dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
         .dt.convert_time_zone("UTC")
     )
-    return times.with_columns(timestamp=times["timestamp"].zip_with(times["has_zone"], local))
+    return times.with_columns(timestamp=times["timestamp"].zip_with(settled, local))
 
 
 def _request(cells: Cells, count: int) -> tuple[pl.Series, pl.Series]:

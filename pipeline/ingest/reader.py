@@ -7,7 +7,7 @@ depends on the border.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import polars as pl
@@ -21,6 +21,7 @@ from pipeline.ingest.heads import Heads, match
 from pipeline.ingest.identity import Identity, identify, service_of_container, service_of_pod
 from pipeline.ingest.lines import BLOCK_BYTES, Reading, read_lines
 from pipeline.ingest.sources import Source, Stream
+from pipeline.ingest.timestamps import YEARLESS, complete_years
 from pipeline.routes import http_route, without_numbers
 from pipeline.schema import (
     ERROR_SEVERITY,
@@ -34,6 +35,7 @@ from pipeline.schema import (
 
 MAX_BODY_CHARACTERS = 65_536
 FAR_FROM_ENVELOPE_HOURS = 24
+HALF_A_YEAR = 181  # days
 _FATAL = r"^(?:panic: |fatal error: |Fatal Python error: |Segmentation fault|terminate called )"
 _TRACE_ID = r'(?i)\btrace[-_ ]?id"?\s?[=:]\s?"?([0-9a-f]{16,32})\b'
 _SPAN_ID = r'(?i)\bspan[-_ ]?id"?\s?[=:]\s?"?([0-9a-f]{8,16})\b'
@@ -223,10 +225,35 @@ class _Reader:
             _minutes(events),
         )
 
+    def _with_years(self, events: pl.DataFrame) -> pl.DataFrame:
+        """Settle times without a year: the envelope's stands where there is one, else the last
+        such day before the file was last written to.
+        """
+        oldest = events["payload_timestamp"].min()
+        if not isinstance(oldest, datetime) or oldest.year > YEARLESS:
+            return events.with_columns(is_year_inferred=pl.lit(False))
+        yearless = (events["payload_timestamp"].dt.year() == YEARLESS).fill_null(False)
+        events = events.with_columns(is_year_inferred=yearless)
+        # Nearest to half a year before the end is the last such day that is not after the end.
+        anchors = pl.Series(
+            [source.modified for source in self.stream.sources], dtype=TIMESTAMP
+        ) - timedelta(days=HALF_A_YEAR)
+        rows = yearless.arg_true()
+        part = events[rows]
+        years = complete_years(part["payload_timestamp"], anchors.gather(part["source"]))
+        local = pl.DataFrame({"timestamp": years}).with_columns(has_zone=pl.lit(False))
+        settled = parse.in_zone(local, self.options.zone)["timestamp"]
+        settled = settled.set(part["observed_timestamp"].is_not_null(), None)
+        return events.with_columns(
+            events["payload_timestamp"].scatter(rows, settled),
+            is_year_inferred=events["is_year_inferred"].scatter(rows, settled.is_not_null()),
+        )
+
     def _timed(self, events: pl.DataFrame, profile: Profile) -> pl.DataFrame:
         """Settle each event's time: its own when it has a date, else the envelope's, else the
         previous one's.
         """
+        events = self._with_years(events)
         if profile.offset_micros:
             shifted = pl.col("payload_timestamp") - pl.duration(microseconds=profile.offset_micros)
             events = events.with_columns(
@@ -335,6 +362,7 @@ class _Reader:
                 pl.lit(zone_flag)
             ),
             pl.when(far).then(pl.lit("far_from_envelope")),
+            pl.when("is_year_inferred").then(pl.lit("year_inferred")),
         ).list.drop_nulls()
         body = pl.col("body").str.head(MAX_BODY_CHARACTERS)
         computed: dict[str, pl.Expr | pl.Series] = {

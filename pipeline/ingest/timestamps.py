@@ -14,6 +14,8 @@ from pipeline.schema import TIMESTAMP
 
 # 2000-01-01 .. 2100-01-01 in seconds: an epoch outside, in every unit, is not a time.
 _EPOCH_MIN, _EPOCH_MAX = 946_684_800, 4_102_444_800
+# Stands for a year that is not written: before any log of ours, and a leap year.
+YEARLESS = 1972
 _ZONE = r"(?: ?(?P<zone>Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2}))?"
 
 
@@ -26,6 +28,7 @@ class Layout:
     pattern: str
     base_format: str
     has_date: bool = True
+    is_yearless: bool = False
 
 
 LAYOUTS: dict[str, Layout] = {
@@ -35,9 +38,14 @@ LAYOUTS: dict[str, Layout] = {
         "%Y-%m-%d %H:%M:%S",
     ),
     "slash": Layout(
-        r"^(?P<base>[0-9]{4}/[0-9]{2}/[0-9]{2} (?:- )?[0-9]{2}:[0-9]{2}:[0-9]{2})"
+        r"^(?P<base>[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2})"
         r"(?:[.,](?P<fraction>[0-9]{1,9}))?" + _ZONE,
         "%Y/%m/%d %H:%M:%S",
+    ),
+    "slash_dash": Layout(
+        r"^(?P<base>[0-9]{4}/[0-9]{2}/[0-9]{2} - [0-9]{2}:[0-9]{2}:[0-9]{2})"
+        r"(?:[.](?P<fraction>[0-9]{1,9}))?" + _ZONE,
+        "%Y/%m/%d - %H:%M:%S",
     ),
     "clf": Layout(
         r"^(?P<base>[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2})"
@@ -65,6 +73,18 @@ LAYOUTS: dict[str, Layout] = {
     "yymmdd_compact": Layout(
         r"^(?P<base>[0-9]{6} [0-9]{6})(?P<fraction>)(?P<zone>)",
         "%y%m%d %H%M%S",
+    ),
+    # Without a year: read in YEARLESS, for `complete_years` to settle.
+    "bsd": Layout(
+        r"^(?P<base>[A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2})"
+        r"(?:[.](?P<fraction>[0-9]{1,9}))?(?P<zone>)",
+        "%b %e %H:%M:%S %Y",
+        is_yearless=True,
+    ),
+    "klog": Layout(
+        r"^(?P<base>[0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2})(?:[.](?P<fraction>[0-9]{1,9}))?(?P<zone>)",
+        "%m%d %H:%M:%S %Y",
+        is_yearless=True,
     ),
     "epoch": Layout(r"^(?P<base>[0-9]{9,19})(?:[.](?P<fraction>[0-9]{1,9}))?(?P<zone>)$", ""),
     "time_of_day": Layout(
@@ -105,6 +125,35 @@ def parse_times(text: pl.Series, layouts: tuple[str, ...]) -> pl.DataFrame:
     return result
 
 
+def complete_years(times: pl.Series, anchors: pl.Series) -> pl.Series:
+    """Give each of *times*, read without a year, the year that puts it nearest to its anchor.
+
+    Null where there is no anchor.
+    """
+    frame = pl.DataFrame({"time": times, "anchor": anchors})
+    # As text, since the last of February is no date in most years: null, not an error.
+    rest = pl.col("time").dt.strftime("-%m-%dT%H:%M:%S%.6f")
+    years = [
+        pl.concat_str((pl.col("anchor").dt.year() + step).cast(pl.String), rest)
+        .str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", time_zone="UTC", strict=False)
+        .alias(str(step))
+        for step in (-1, 0, 1)
+    ]
+    far = [(pl.col(str(step)) - pl.col("anchor")).abs().alias(f"far{step}") for step in (-1, 0, 1)]
+    return (
+        frame.with_columns(years)
+        .with_columns(far)
+        .with_columns(least=pl.min_horizontal("far-1", "far0", "far1"))
+        .select(
+            pl.coalesce(
+                pl.when(pl.col(f"far{step}") == pl.col("least")).then(str(step))
+                for step in (0, -1, 1)
+            )
+        )
+        .to_series()
+    )
+
+
 def parse_rfc3339(text: pl.Series) -> pl.Series:
     """Parse the times that container runtimes write: RFC 3339, 0-9 digits, `Z` or an offset.
 
@@ -126,9 +175,10 @@ def _parse(text: pl.Series, layout: Layout) -> pl.DataFrame:
     if layout.base_format:
         if "year" in parts.columns:
             base = base + parts["year"]
+        elif layout.is_yearless:
+            base = base + f" {YEARLESS}"
         seconds = (
             base.str.replace("T", " ", literal=True)
-            .str.replace(" - ", " ", literal=True)
             .str.to_datetime(layout.base_format, time_unit="us", strict=False)
             .cast(pl.Int64)
         )
