@@ -74,7 +74,7 @@ def _columns(table: pl.DataFrame, sample: Event) -> list[dict[str, object]]:
 
 
 SOME = settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
 )
 
 
