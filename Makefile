@@ -22,10 +22,10 @@ demo: $(VENV)/.installed  ## write the logs of a 21-container stack and analyse 
 	$(RUN) pipeline demo -o out/demo
 
 test: $(VENV)/.installed-dev  ## the tests, under five minutes on two cores
-	$(RUN) pytest -q -n 2
+	$(RUN) pytest -q -n 2 --dist loadfile
 
 test-all: $(VENV)/.installed-dev  ## the slow tests too
-	$(RUN) pytest -q -n 2 -m ""
+	$(RUN) pytest -q -n 2 --dist loadfile -m ""
 
 # The tests run from a copy, isolated (-I), so that a file that is missing in the wheel is noticed.
 # The documents are not in the wheel, nor is what tests them.
@@ -37,7 +37,7 @@ test-wheel: $(VENV)/.installed-dev  ## the quick tests against the built wheel
 	wheel=$$(ls $(WHEEL)/*.whl) && \
 	$(WHEEL)/venv/bin/python -m pip install --quiet --disable-pip-version-check "$$wheel[dev]"
 	cp -R tests pyproject.toml $(WHEEL)
-	cd $(WHEEL) && venv/bin/python -I -m pytest -q -n 2 -o pythonpath=. \
+	cd $(WHEEL) && venv/bin/python -I -m pytest -q -n 2 --dist loadfile -o pythonpath=. \
 		--ignore=tests/test_docs.py
 
 check: $(VENV)/.installed-dev  ## style, types, import contract, SQL

@@ -145,14 +145,12 @@ def _refuse_unreadable(ledger: pl.DataFrame, settings: Settings) -> None:
             "there is no log in what was named", hint="name files, or folders of files"
         )
     failed = ledger.filter(pl.col("error").is_not_null())
-    if failed.height == ledger.height or (settings.is_strict and failed.height):
+    # What broke off was read up to its break: that is reported, and no reason to stop.
+    is_empty = failed.height == ledger.height and not ledger["line_count"].sum()
+    if is_empty or (settings.is_strict and failed.height):
         path, reason = failed.select("log_file_path", "error").row(0)
         more = f" (and {failed.height - 1} more)" if failed.height > 1 else ""
-        what = (
-            "no source could be read"
-            if failed.height == ledger.height
-            else "a source cannot be read"
-        )
+        what = "no source could be read" if is_empty else "a source cannot be read"
         raise SourceError(
             f"{what}: {path}: {reason}{more}",
             hint="name logs as text, gzip, zstd, bzip2 or xz; without --strict, what cannot be "
@@ -347,10 +345,11 @@ def _choose(settings: Settings, now: datetime, inputs: Mapping[str, Tables]) -> 
     candidate = inputs["candidate"]
     if not candidate.extents:
         lines = int(candidate.ledger["line_count"].sum())
+        files = "1 file" if candidate.ledger.height == 1 else f"{candidate.ledger.height:,} files"
         raise UndecidableError(
-            f"none of {lines:,} lines in {candidate.ledger.height:,} files has a time"
+            f"none of {lines:,} lines in {files} has a time"
             if lines
-            else f"the {candidate.ledger.height:,} files named hold no line",
+            else f"there is no line in {files}",
             hint="rates need times: collect with docker logs -t or kubectl logs --timestamps",
         )
     baseline = inputs.get("baseline")

@@ -9,7 +9,7 @@ import codecs
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import IO
+from io import BufferedIOBase
 
 import polars as pl
 from polars.exceptions import ComputeError
@@ -87,11 +87,11 @@ def _blocks(source: Source, reading: Reading, size: int, width: int) -> Iterator
         yield carry
 
 
-def _read(content: IO[bytes], size: int) -> bytes:
+def _read(content: BufferedIOBase, size: int) -> bytes:
     # Pipes and decompressors return short reads; blocks of one size keep the cost per block low.
     parts, missing = [], size
     try:
-        while missing > 0 and (part := content.read(min(missing, _READ_BYTES))):
+        while missing > 0 and (part := content.read1(min(missing, _READ_BYTES))):
             parts.append(part)
             missing -= len(part)
     except READ_ERRORS:

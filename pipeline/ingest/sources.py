@@ -16,10 +16,12 @@ import stat
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 import zstandard
 
@@ -112,38 +114,29 @@ def find_streams(
     return _group(_without_aliases(found), input_encoding)
 
 
-def open_source(source: Source) -> IO[bytes]:
-    """Open *source* for reading its decompressed bytes; the caller closes it."""
+@contextmanager
+def open_source(source: Source) -> Iterator[BufferedIOBase]:
+    """Open *source* for reading its decompressed bytes."""
     if source.path == STDIN:
-        return sys.stdin.buffer
-    raw = _open_regular(source.path)
-    match source.compression:
+        yield sys.stdin.buffer  # type: ignore[misc]
+        return
+    with _open_regular(source.path) as raw:
+        yield _decompressed(raw, source.compression)
+
+
+def _decompressed(raw: BinaryIO, compression: str | None) -> BufferedIOBase:
+    match compression:
         case "gzip":
-            return _Owning(gzip.GzipFile(fileobj=raw), raw)  # type: ignore[arg-type]
+            return gzip.GzipFile(fileobj=raw)
         case "bzip2":
-            return _Owning(bz2.BZ2File(raw), raw)  # type: ignore[arg-type]
+            return bz2.BZ2File(raw)
         case "xz":
-            return _Owning(lzma.LZMAFile(raw), raw)  # type: ignore[arg-type]
+            return lzma.LZMAFile(raw)
         case "zstd":
             reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
             return io.BufferedReader(reader, 1 << 18)
         case _:
-            return raw
-
-
-class _Owning(io.BufferedReader):
-    """A decompressing reader that closes the file it reads from, which the library's leave open."""
-
-    def __init__(self, content: io.RawIOBase, file: BinaryIO) -> None:
-        super().__init__(content, 1 << 18)
-        self._file = file
-
-    def close(self) -> None:
-        """Close the reader and its file."""
-        try:
-            super().close()
-        finally:
-            self._file.close()
+            return raw  # type: ignore[return-value]
 
 
 READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
@@ -247,7 +240,7 @@ def _inspect(path: str, input_encoding: str | None) -> Source:
     plain = Source(path, status.st_size, modified, compression, "utf-8", None)
     try:
         with open_source(plain) as content:
-            head = content.read(HEAD_BYTES)
+            head = _head(content)
     except READ_ERRORS as error:
         return _refused(
             path, status.st_size, modified, f"not a readable {compression} file: {error}"
@@ -257,6 +250,19 @@ def _inspect(path: str, input_encoding: str | None) -> Source:
     digest = hashlib.sha256(head).hexdigest()
     encoding = input_encoding or _encoding(head)
     return Source(path, status.st_size, modified, compression, encoding, digest)
+
+
+def _head(content: BufferedIOBase) -> bytes:
+    """Read the first bytes; of an archive that breaks off sooner, what comes before the break."""
+    head = b""
+    try:
+        # One read of the file below at a time: what it gave before it failed is kept.
+        while len(head) < HEAD_BYTES and (part := content.read1(HEAD_BYTES - len(head))):
+            head += part
+    except READ_ERRORS:
+        if not head:
+            raise
+    return head
 
 
 def _refused(path: str, size: int | None, modified: datetime | None, error: str) -> Source:
