@@ -28,7 +28,6 @@ from pipeline.ingest import (
     read_stream,
 )
 
-
 Demo = tuple[Path, Any]
 WINDOWS = ("baseline", "candidate")
 SPLIT = datetime(2025, 8, 9, 12, tzinfo=UTC)
