@@ -17,6 +17,8 @@ _PLAIN = (
     r"|true|false|null)\s*,?)+\}\s*$"
 )
 # Escapes that the fast parser does not write back when it copies a nested value.
+# A quote that is not escaped ends a key of this object, not of one that is written in its strings.
+_NESTED_VALUE = r'[^\\]"\s*:\s*[{\[]'
 _LOST_ESCAPE = r"\\(?:[tbf\\]|u00[01]|u005[cC])"
 
 
@@ -28,7 +30,9 @@ def decode_objects(rows: pl.Series, keys: tuple[str, ...], raw: bytes = b"") -> 
     are the bytes of *rows* where the caller has them.
     """
     schema = dict.fromkeys(keys, pl.String)
-    is_candidate = rows.str.starts_with("{") & rows.str.strip_chars_end().str.ends_with("}")
+    is_candidate = rows.str.starts_with("{") & rows.str.ends_with("}")
+    if not is_candidate.all():
+        is_candidate = rows.str.starts_with("{") & rows.str.strip_chars_end().str.ends_with("}")
     if is_candidate.all() and len(rows):
         decoded = _read(rows, schema, raw)
         if decoded is not None:
@@ -54,8 +58,8 @@ def _exact(rows: pl.Series, decoded: pl.DataFrame) -> pl.DataFrame:
     bare = rows.str.contains(_LOST_ESCAPE)
     if not bare.any():
         return decoded
-    nested = pl.any_horizontal(pl.all().str.contains(r"^[{\[]").fill_null(False))
-    wrong = (bare & decoded.select(nested).to_series()).arg_true()
+    rare = bare.arg_true()
+    wrong = rare.filter(rows.gather(rare).str.contains(_NESTED_VALUE))
     if wrong.is_empty():
         return decoded
     objects = [_object(text, decoded.schema) or {} for text in rows.gather(wrong).to_list()]
