@@ -77,7 +77,7 @@ from pipeline.sql import title as query_title
 Tell = Callable[[str], None]
 
 # Small parts cost footers, large ones memory: a part holds some tens of MiB of text at most.
-PART_EVENTS = 50_000
+PART_EVENTS = 40_000
 # Counts are merged when this many rows wait: merging after every block would be quadratic.
 _MERGE_ROWS = 400_000
 RULE_TEXT_CHARACTERS = 1000

@@ -172,14 +172,12 @@ _GROUP = re.compile(r"^\(\?P<\w+>")
 
 
 # So many objects show which keys are usual. Decoding all that any format may read costs more than
-# the rest of the reading together, so only objects that name an unusual one are asked for all.
+# the rest of the reading together, so of the others only those are decoded that some object names.
 _TELLING_OBJECTS = 256
 
 
 def _objects(rows: pl.DataFrame, formats: tuple[Format, ...]) -> pl.DataFrame:
-    """Decode the rows that are JSON objects some format takes: `row`, `format_index`, their
-    keys.
-    """
+    """Decode the rows that are JSON objects some format takes: `row`, `format_index`, keys."""
     keys = json_keys(formats)
     if rows.is_empty() or not keys:
         schema = {"row": pl.UInt32, **dict.fromkeys(keys, pl.String)}
@@ -187,14 +185,10 @@ def _objects(rows: pl.DataFrame, formats: tuple[Format, ...]) -> pl.DataFrame:
     if rows.height <= 2 * _TELLING_OBJECTS:
         return _decode(rows, keys, formats)
     shown = decode_objects(rows["text"].head(_TELLING_OBJECTS), keys)
-    unusual = [key for key in keys if shown[key].null_count() == shown.height]
-    usual = tuple(key for key in keys if key not in unusual)
-    names_unusual = rows["text"].str.contains_any([f'"{key}"' for key in unusual])
-    parts = [
-        _decode(rows.filter(~names_unusual), usual, formats),
-        _decode(rows.filter(names_unusual), keys, formats),
-    ]
-    return pl.concat(parts, how="diagonal")
+    unusual = {key for key in keys if shown[key].null_count() == shown.height}
+    quoted = rows["text"].str.extract_many([f'"{key}"' for key in sorted(unusual)])
+    named = {text.strip('"') for text in quoted.explode().drop_nulls().unique()}
+    return _decode(rows, tuple(key for key in keys if key not in unusual - named), formats)
 
 
 def _decode(rows: pl.DataFrame, keys: tuple[str, ...], formats: tuple[Format, ...]) -> pl.DataFrame:

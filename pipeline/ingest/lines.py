@@ -16,7 +16,7 @@ from polars.exceptions import ComputeError
 
 from pipeline.ingest.sources import MAX_DECOMPRESSED_BYTES, READ_ERRORS, Source, open_source
 
-BLOCK_BYTES = 12 * 2**20
+BLOCK_BYTES = 8 * 2**20
 # Text beyond this in one physical line is not looked at: it is counted and cut from the event.
 MAX_LINE_BYTES = 2**20
 

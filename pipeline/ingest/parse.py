@@ -174,18 +174,20 @@ def _only(format_: Format, pattern: int, wanted: frozenset[str] | None) -> str:
 
 
 def _resolve(rows: pl.DataFrame, keys: tuple[str, ...]) -> pl.Series:
-    """Return the first of *keys* that a row has: as a flat key, else by its dots into objects."""
-    found: pl.Series | None = None
+    """Return the first of *keys* that a row has: as a flat key, else by its dots into objects.
+
+    Keys that no object of the block names are not among the columns.
+    """
+    found = _nulls(rows.height)
     for key in keys:
-        values = rows[key]
         head, _, tail = key.partition(".")
-        if tail and values.null_count():
+        if key in rows.columns:
+            found = found.zip_with(found.is_not_null(), rows[key])
+        if tail and head in rows.columns and found.null_count():
             nested = rows[head].str.json_path_match(f"$.{tail}")
-            values = values.zip_with(values.is_not_null(), nested)
-        found = values if found is None else found.zip_with(found.is_not_null(), values)
+            found = found.zip_with(found.is_not_null(), nested)
         if not found.null_count():
             break
-    assert found is not None
     return found
 
 

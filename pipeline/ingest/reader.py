@@ -511,8 +511,8 @@ def _with_exceptions_flagged(events: pl.DataFrame, heads: Heads, profile: Profil
         for column in ("exception_stacktrace", "exception_type")
         for key in format_.fields.get(column, ())
     }
-    if heads.objects.height and keys:
-        present = [key for key in sorted(keys) if key in heads.objects.columns]
+    present = [key for key in sorted(keys) if key in heads.objects.columns]
+    if heads.objects.height and present:
         rows = heads.objects.filter(
             pl.any_horizontal(
                 pl.col(key).is_not_null() & ~pl.col(key).is_in(["", "null", "None", "false"])

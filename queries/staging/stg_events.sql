@@ -1,10 +1,41 @@
 -- Kept events with what kind of finding they count for, and their window. One row per event.
 -- `is_copy`: the same service, stream, time and text was read from another file before.
+-- Texts are compared by hash and cut to what a report shows: traces are most of the bytes.
 with
 
 source as (
 
-    select * from events
+    select
+        origin,
+        timestamp,
+        time_source,
+        time_flags,
+        severity_number,
+        hash(body) as body_hash,
+        left(body, 2100) as body,
+        service_name,
+        container_name,
+        log_iostream,
+        scope_name,
+        trace_id,
+        request_id,
+        exception_type,
+        left(exception_message, 2100) as exception_message,
+        exception_chain,
+        code_file_path,
+        code_line_number,
+        code_function_name,
+        http_request_method,
+        http_route,
+        http_response_status_code,
+        template_id,
+        template,
+        fingerprint,
+        error_class,
+        log_file_path,
+        line_number,
+        byte_offset
+    from events
 
 ),
 
@@ -22,7 +53,8 @@ numbered as (
         *,
         row_number() over (
             partition by
-                origin, log_file_path, service_name, container_name, log_iostream, timestamp, body
+                origin, log_file_path, service_name, container_name, log_iostream, timestamp,
+                body_hash
             order by line_number asc, byte_offset asc
         ) as occurrence
     from source
@@ -35,7 +67,8 @@ flagged as (
         * exclude (occurrence),
         timestamp is not null and row_number() over (
             partition by
-                origin, service_name, container_name, log_iostream, timestamp, body, occurrence
+                origin, service_name, container_name, log_iostream, timestamp, body_hash,
+                occurrence
             order by log_file_path asc, line_number asc
         ) > 1 as is_copy,
         case
