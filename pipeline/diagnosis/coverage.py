@@ -8,7 +8,8 @@ job that runs once a day is not silent between its runs.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -23,6 +24,7 @@ _IMPROBABLE = math.log(1e-9)
 _USUAL_PAUSE_QUANTILE, _PAUSE_FACTOR = 0.95, 2.0
 _SHORTEST_GAP_SECONDS = 120.0
 _FEWEST_MINUTES = 5
+_MOST_BUCKETS = 3000
 EVERYTHING = ""  # the name under which the gaps of all services together are kept
 
 
@@ -53,12 +55,28 @@ class Coverage:
         return covered
 
     def _missing(self, name: str, window: WindowName, start: datetime, end: datetime) -> float:
+        gaps = self._of_window(name, window)
         seconds = 0.0
-        for gap in self.gaps.get(name, ()):
-            if gap.window == window:
-                both = min(end, gap.end) - max(start, gap.start)
-                seconds += max(both.total_seconds(), 0.0)
+        # Gaps of one window follow each other: those that end before *start* are passed over.
+        for gap in gaps[bisect_right(gaps, start, key=_end_of) :]:
+            if gap.start >= end:
+                break
+            seconds += (min(end, gap.end) - max(start, gap.start)).total_seconds()
         return seconds
+
+    def _of_window(self, name: str, window: WindowName) -> Sequence[Gap]:
+        own = self.gaps.get(name, ())
+        # The baseline's come first, as `find_coverage` goes through the windows.
+        cut = bisect_right(own, "baseline", key=_window_of)
+        return own[:cut] if window == "baseline" else own[cut:]
+
+
+def _end_of(gap: Gap) -> datetime:
+    return gap.end
+
+
+def _window_of(gap: Gap) -> WindowName:
+    return gap.window
 
 
 def find_coverage(service_minutes: pl.DataFrame, choice: Choice) -> Coverage:
@@ -138,13 +156,16 @@ def bucket_seconds(choice: Choice) -> int:
     Fine buckets only while they stay few: their number times that of the classes is the test's
     work.
     """
-    if choice.candidate.seconds > 6 * 3600:
-        return 3600
     whole = choice.candidate.seconds + sum(window.seconds for window in choice.baseline)
-    for seconds in (60, 600):
-        if whole / seconds <= 1500:
+    if choice.candidate.seconds <= 6 * 3600:
+        for seconds in (60, 600):
+            if whole / seconds <= 1500:
+                return seconds
+    # Logs of years, or one line with a date of long ago, must not make a million buckets.
+    for seconds in (3600, 6 * 3600, 86_400, 7 * 86_400):
+        if whole / seconds <= _MOST_BUCKETS:
             return seconds
-    return 3600
+    return 30 * 86_400
 
 
 def buckets(window: Window, seconds: int) -> list[_Span]:

@@ -119,7 +119,8 @@ def _verdict(result: Result, width: int, paint: Painter) -> list[str]:
     totals = result.totals
     if totals.rate_ratio is not None:
         bounds = interval(totals.rate_ratio_lower, totals.rate_ratio_upper)
-        facts.append(f"all errors {TIMES} {ratio(totals.rate_ratio)} (95 % {bounds})")
+        text = f"all errors {TIMES} {ratio(totals.rate_ratio)}"
+        facts.append(f"{text} (95 % {bounds})" if bounds else text)
     onset = earliest_onset(result)
     if onset:
         facts.append(f"onset {moment(onset)} UTC")

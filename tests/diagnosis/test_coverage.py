@@ -16,7 +16,7 @@ from pipeline.diagnosis.coverage import (
     minute_coverage,
 )
 from pipeline.diagnosis.windows import Choice
-from pipeline.model import Window
+from pipeline.model import Gap, Window, WindowName
 from pipeline.schema import TIMESTAMP, Schema
 
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
@@ -193,3 +193,32 @@ def test_short_windows_have_short_buckets_while_they_stay_few(
     candidate = Window(middle, middle + timedelta(hours=candidate_hours))
 
     assert bucket_seconds(Choice((Window(DAY, middle),), candidate, "candidate", "")) == seconds
+
+
+@pytest.mark.parametrize("years", [0.1, 2, 20, 60])
+def test_a_line_of_long_ago_does_not_make_a_million_buckets(years: float) -> None:
+    end = DAY + timedelta(days=365 * years)
+    choice = Choice((Window(DAY, end),), Window(end, end + timedelta(days=1)), "candidate", "")
+
+    assert len(all_buckets(choice, bucket_seconds(choice))) <= 3003
+
+
+def test_covered_time_leaves_out_each_gap_once() -> None:
+    hour = timedelta(hours=1)
+    early = [
+        Gap("api", "baseline", DAY + hour * at, DAY + hour * at + hour / 2, "silent")
+        for at in (1, 3, 5)
+    ]
+    gaps = (*early, Gap("api", "candidate", DAY + hour * 8, DAY + hour * 9, "silent"))
+    everywhere = frozenset({"api"})
+    coverage = Coverage({"api": gaps}, {"baseline": everywhere, "candidate": everywhere})
+
+    def covered(window: WindowName, first: float, last: float) -> float:
+        start, end = DAY + hour * first, DAY + hour * last
+        return coverage.covered_seconds({"api": 1.0}, window, start, end)
+
+    assert covered("baseline", 0, 6) == 6 * 3600 - 3 * 1800
+    assert covered("baseline", 3.25, 3.75) == 1800 - 900
+    assert covered("baseline", 6, 10) == 4 * 3600
+    assert covered("candidate", 6, 10) == 3 * 3600
+    assert covered("candidate", 8.25, 8.5) == 0
