@@ -1,5 +1,6 @@
 """All that was counted, tested and explained, put together as the typed result."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -183,6 +184,11 @@ def _totals(windows: Windows, verdict: pl.DataFrame, interval: Interval) -> Tota
             lower = _scaled(row["rate_ratio_lower"], scale)
             upper = _scaled(row["rate_ratio_upper"], scale)
         else:
+            ratio, lower, upper = interval(
+                before.error_count, hours[0], after.error_count, hours[1]
+            )
+        # Where the test judged other counts (storms cut, per request), its interval is not of these.
+        if not (ratio is None or (lower or 0.0) <= ratio <= (math.inf if upper is None else upper)):
             ratio, lower, upper = interval(
                 before.error_count, hours[0], after.error_count, hours[1]
             )

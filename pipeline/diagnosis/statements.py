@@ -33,6 +33,8 @@ _UNKNOWN_FROM_LOGS = (
 # it.
 _CRITERION_HOURS = 3.0
 _TOTAL_MARGIN = 1.1
+# From here on a percentage is harder to read than a multiple.
+_MANY_TIMES = 10.0
 
 
 def verdict_of(findings: Sequence[Finding], has_baseline: bool, is_covered: bool) -> Verdict:
@@ -94,6 +96,8 @@ def _change(totals: Totals, baseline: WindowFacts, candidate: WindowFacts) -> st
     counts = f"errors {_rate(before)} → {_rate(after)} per hour"
     if not before or totals.rate_ratio is None:
         return counts[0].upper() + counts[1:]
+    if totals.rate_ratio >= _MANY_TIMES:
+        return f"Errors × {totals.rate_ratio:,.0f}: {_rate(before)} → {_rate(after)} per hour"
     percent = (totals.rate_ratio - 1) * 100
     return f"Errors {percent:+.0f} %: {_rate(before)} → {_rate(after)} per hour"
 
