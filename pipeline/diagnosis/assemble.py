@@ -188,7 +188,8 @@ def _totals(windows: Windows, verdict: pl.DataFrame, interval: Interval) -> Tota
                 before.error_count, hours[0], after.error_count, hours[1]
             )
         # Where the test judged other counts (storms cut, per request), its interval is not of these.
-        if not (ratio is None or (lower or 0.0) <= ratio <= (math.inf if upper is None else upper)):
+        highest = math.inf if upper is None else upper
+        if ratio is not None and not (lower or 0.0) <= ratio <= highest:
             ratio, lower, upper = interval(
                 before.error_count, hours[0], after.error_count, hours[1]
             )

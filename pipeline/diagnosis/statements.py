@@ -97,7 +97,8 @@ def _change(totals: Totals, baseline: WindowFacts, candidate: WindowFacts) -> st
     if not before or totals.rate_ratio is None:
         return counts[0].upper() + counts[1:]
     if totals.rate_ratio >= _MANY_TIMES:
-        return f"Errors × {totals.rate_ratio:,.0f}: {_rate(before)} → {_rate(after)} per hour"
+        times = f"\N{MULTIPLICATION SIGN} {totals.rate_ratio:,.0f}"
+        return f"Errors {times}: {_rate(before)} → {_rate(after)} per hour"
     percent = (totals.rate_ratio - 1) * 100
     return f"Errors {percent:+.0f} %: {_rate(before)} → {_rate(after)} per hour"
 
