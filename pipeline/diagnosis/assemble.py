@@ -187,7 +187,7 @@ def _totals(windows: Windows, verdict: pl.DataFrame, interval: Interval) -> Tota
             ratio, lower, upper = interval(
                 before.error_count, hours[0], after.error_count, hours[1]
             )
-        # Where the test judged other counts (storms cut, per request), its interval is not of these.
+        # Where the test judged other counts (storms cut, by request), its interval is not of these.
         highest = math.inf if upper is None else upper
         if ratio is not None and not (lower or 0.0) <= ratio <= highest:
             ratio, lower, upper = interval(
