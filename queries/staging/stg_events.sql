@@ -11,8 +11,6 @@ source as (
         time_source,
         time_flags,
         severity_number,
-        hash(body) as body_hash,
-        left(body, 2100) as body,
         service_name,
         container_name,
         log_iostream,
@@ -20,7 +18,6 @@ source as (
         trace_id,
         request_id,
         exception_type,
-        left(exception_message, 2100) as exception_message,
         exception_chain,
         code_file_path,
         code_line_number,
@@ -34,7 +31,10 @@ source as (
         error_class,
         log_file_path,
         line_number,
-        byte_offset
+        byte_offset,
+        hash(body) as body_hash,
+        left(body, 2100) as body,
+        left(exception_message, 2100) as exception_message
     from events
 
 ),
