@@ -262,7 +262,7 @@ class HourlyPoint:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One real event of a finding; *body* is redacted and bounded log text: hostile."""
+    """One real event of a finding; *body* is bounded log text: hostile, and not redacted."""
 
     log_file_path: str
     line_number: int
