@@ -399,7 +399,6 @@ def _examine(
 
 
 MARTS = (
-    "class_totals",
     "correlated_endpoints",
     "correlated_pairs",
     "data_quality",
