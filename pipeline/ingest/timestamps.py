@@ -58,7 +58,7 @@ LAYOUTS: dict[str, Layout] = {
         "%d-%b-%Y %H:%M:%S",
     ),
     "clf_blank": Layout(
-        r"^(?P<base>[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2})"
+        r"^(?P<base>[0-9]{1,2}/[A-Z][a-z]{2}/[0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2})"
         r"(?P<fraction>)(?P<zone>)",
         "%d/%b/%Y %H:%M:%S",
     ),
@@ -73,7 +73,7 @@ LAYOUTS: dict[str, Layout] = {
         "%d %b %Y %H:%M:%S",
     ),
     "c_weekday": Layout(
-        r"^[A-Z][a-z]{2} (?P<base>[A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2})"
+        r"^[A-Z][a-z]{2} (?P<base>[A-Z][a-z]{2} [ 0-9]?[0-9] [0-9]{2}:[0-9]{2}:[0-9]{2})"
         r"(?:[.](?P<fraction>[0-9]{1,9}))?(?P<year> [0-9]{4})(?P<zone>)",
         "%b %e %H:%M:%S %Y",
     ),
@@ -89,6 +89,62 @@ LAYOUTS: dict[str, Layout] = {
         r"^(?P<base>[0-9]{6} [0-9]{6})(?P<fraction>)(?P<zone>)",
         "%y%m%d %H%M%S",
     ),
+    "day_month_colons": Layout(
+        r"^(?P<base>[0-9]{1,2}-[A-Z][a-z]{2}-[0-9]{4}::[0-9]{2}:[0-9]{2}:[0-9]{2})"
+        r"(?P<fraction>)(?P<zone>)",
+        "%d-%b-%Y::%H:%M:%S",
+    ),
+    "compact_dot": Layout(
+        r"^(?P<base>[0-9]{8}\.[0-9]{6})(?:[.,](?P<fraction>[0-9]{1,9}))?(?P<zone>)",
+        "%Y%m%d.%H%M%S",
+    ),
+    # None of its numbers is padded, milliseconds neither.
+    "compact_colon": Layout(
+        r"^(?P<base>[0-9]{8}-[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2})(?::(?P<millis>[0-9]{1,3}))?(?P<zone>)",
+        "%Y%m%d-%H:%M:%S",
+    ),
+    "db2": Layout(
+        r"^(?P<base>[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9]{2}\.[0-9]{2}\.[0-9]{2})"
+        r"(?:\.(?P<fraction>[0-9]{1,9}))?(?P<zone>)",
+        "%Y-%m-%d-%H.%M.%S",
+    ),
+    "day_first_dash": Layout(
+        r"^(?P<base>[0-9]{2}-[0-9]{2}-[0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2})"
+        r"(?:[.](?P<fraction>[0-9]{1,9}))?" + _ZONE,
+        "%d-%m-%Y %H:%M:%S",
+    ),
+    "bsd_year": Layout(
+        r"^(?P<base>[A-Z][a-z]{2} [ 0-9]?[0-9] [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2})"
+        r"(?:[.](?P<fraction>[0-9]{1,9}))?" + _ZONE,
+        "%b %e %Y %H:%M:%S",
+    ),
+    # Month first: only for formats that are known to write it so, never a guess.
+    "month_first": Layout(
+        r"^(?P<base>[0-9]{2}/[0-9]{2}/[0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2})"
+        r"(?:[.](?P<fraction>[0-9]{1,9}))?" + _ZONE,
+        "%m/%d/%Y %H:%M:%S",
+    ),
+    "month_first_dash": Layout(
+        r"^(?P<base>[0-9]{2}/[0-9]{2}/[0-9]{4}-[0-9]{2}:[0-9]{2}:[0-9]{2})"
+        r"(?:[.](?P<fraction>[0-9]{1,9}))?" + _ZONE,
+        "%m/%d/%Y-%H:%M:%S",
+    ),
+    "month_first_12": Layout(
+        r"^(?P<base>[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}, [0-9]{1,2}:[0-9]{2}:[0-9]{2} [AP]M)"
+        r"(?P<fraction>)(?P<zone>)",
+        "%m/%d/%Y %I:%M:%S %p",
+    ),
+    "month_name_12": Layout(
+        r"^(?P<base>[A-Z][a-z]{2} [0-9]{1,2}, [0-9]{4},? [0-9]{1,2}:[0-9]{2}:[0-9]{2}[ \u202f][AP]M)"
+        r"(?P<fraction>)" + _ZONE,
+        "%b %d %Y %I:%M:%S %p",
+    ),
+    # MinIO: the time, its zone, then the date with the month first.
+    "time_date": Layout(
+        r"^(?P<base>[0-9]{2}:[0-9]{2}:[0-9]{2})(?P<fraction>) (?P<zone>UTC|GMT)"
+        r"(?P<year> [0-9]{2}/[0-9]{2}/[0-9]{4})",
+        "%H:%M:%S %m/%d/%Y",
+    ),
     # Without a year: read in YEARLESS, for `complete_years` to settle.
     "bsd": Layout(
         r"^(?P<base>[A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2})"
@@ -101,6 +157,24 @@ LAYOUTS: dict[str, Layout] = {
         "%m%d %H:%M:%S %Y",
         is_yearless=True,
     ),
+    "month_day": Layout(
+        r"^(?P<base>[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2})"
+        r"(?:[.](?P<fraction>[0-9]{1,9}))?(?P<zone>)",
+        "%m-%d %H:%M:%S %Y",
+        is_yearless=True,
+    ),
+    "month_day_slash": Layout(
+        r"^(?P<base>[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2})"
+        r"(?:[.](?P<fraction>[0-9]{1,9}))?(?P<zone>)",
+        "%m/%d %H:%M:%S %Y",
+        is_yearless=True,
+    ),
+    "month_day_dot": Layout(
+        r"^(?P<base>[0-9]{2}\.[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2})(?P<fraction>)(?P<zone>)",
+        "%m.%d %H:%M:%S %Y",
+        is_yearless=True,
+    ),
+    "tai64n": Layout(r"^@(?P<base>4[0-9a-f]{15})(?P<nanos>[0-9a-f]{8})?$", ""),
     "epoch": Layout(r"^(?P<base>[0-9]{9,19})(?:[.](?P<fraction>[0-9]{1,9}))?(?P<zone>)$", ""),
     "time_of_day": Layout(
         r"^(?P<base>[0-9]{2}:[0-9]{2}:[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?(?P<zone>)$",
@@ -187,7 +261,11 @@ def parse_rfc3339(text: pl.Series) -> pl.Series:
 def _parse(text: pl.Series, layout: Layout) -> pl.DataFrame:
     parts = text.str.extract_groups(layout.pattern).struct.unnest()
     base = parts["base"]
+    if "nanos" in parts.columns:
+        return _parse_tai64n(base, parts["nanos"])
     if layout.base_format:
+        if "%p" in layout.base_format:  # written with or without commas, with either blank
+            base = base.str.replace_many([",", "\u202f"], ["", " "])
         if "year" in parts.columns:
             base = base + parts["year"]
         elif layout.is_yearless:
@@ -203,7 +281,10 @@ def _parse(text: pl.Series, layout: Layout) -> pl.DataFrame:
         return pl.DataFrame(
             {"timestamp": pl.Series([None] * len(text), dtype=TIMESTAMP)}
         ).with_columns(has_zone=pl.lit(False))
-    micros = _fraction_micros(parts["fraction"]).fill_null(0)
+    if "millis" in parts.columns:
+        micros = parts["millis"].cast(pl.Int64, strict=False).fill_null(0) * 1000
+    else:
+        micros = _fraction_micros(parts["fraction"]).fill_null(0)
     offset = _offset_micros(parts["zone"])
     return pl.DataFrame(
         {
@@ -230,6 +311,18 @@ def _offset(text: str) -> int:
     digits = text[1:].replace(":", "")
     seconds = int(digits[:2]) * 3600 + int(digits[2:4]) * 60
     return (-seconds if text[0] == "-" else seconds) * 1_000_000
+
+
+# What daemontools adds to an epoch: 2**62, and the ten seconds by which TAI led UTC in 1970.
+_TAI_BASE = 2**62 + 10
+
+
+def _parse_tai64n(seconds: pl.Series, nanos: pl.Series) -> pl.DataFrame:
+    """Read the label that daemontools and s6 put before a line: hexadecimal, in UTC."""
+    whole = seconds.str.to_integer(base=16, strict=False, dtype=pl.Int64) - _TAI_BASE
+    rest = nanos.str.to_integer(base=16, strict=False, dtype=pl.Int64).fill_null(0)
+    timestamp = (whole * 1_000_000 + rest // 1000).cast(TIMESTAMP)
+    return pl.DataFrame({"timestamp": timestamp, "has_zone": timestamp.is_not_null()})
 
 
 def _parse_epoch(base: pl.Series, fraction: pl.Series) -> pl.DataFrame:

@@ -31,6 +31,21 @@ MOMENT = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
         ("yymmdd", "260302 10:00:00"),
         ("yymmdd_slash", "26/03/02 10:00:00"),
         ("yymmdd_compact", "260302 100000"),
+        ("c_weekday", "Mon Mar 2 10:00:00.000 2026"),
+        ("clf_blank", "2/Mar/2026 10:00:00"),
+        ("day_month_colons", "2-Mar-2026::10:00:00"),
+        ("compact_dot", "20260302.100000,000"),
+        ("compact_colon", "20260302-10:0:0:0"),
+        ("db2", "2026-03-02-10.00.00.000000"),
+        ("day_first_dash", "02-03-2026 13:00:00 +0300"),
+        ("bsd_year", "Mar  2 2026 10:00:00"),
+        ("month_first", "03/02/2026 10:00:00"),
+        ("month_first_dash", "03/02/2026-10:00:00.000000"),
+        ("month_first_12", "3/2/2026, 10:00:00 AM"),
+        ("month_name_12", "Mar 2, 2026 10:00:00 AM"),
+        ("month_name_12", "Mar 2, 2026, 10:00:00\u202fAM UTC"),
+        ("time_date", "10:00:00 UTC 03/02/2026"),
+        ("tai64n", "@4000000069a55faa00000000"),
         ("epoch", "1772445600"),
         ("epoch", "1772445600000"),
         ("epoch", "1772445600000000"),
@@ -40,6 +55,11 @@ MOMENT = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 def test_notation_gives_the_moment(layout: str, text: str) -> None:
     found = parse_times(pl.Series([text, "no time", None]), (layout,))
     assert found["timestamp"].to_list() == [MOMENT, None, None]
+
+
+def test_milliseconds_that_are_not_padded_are_no_fraction() -> None:
+    found = parse_times(pl.Series(["20260302-10:0:0:7"]), ("compact_colon",))
+    assert found["timestamp"].to_list() == [MOMENT.replace(microsecond=7000)]
 
 
 @pytest.mark.parametrize(
