@@ -361,6 +361,12 @@ def test_every_command_has_help(run: Run, command: list[str]) -> None:
     assert ran.err == ""
 
 
+def test_every_command_stands_in_one_section_of_the_help() -> None:
+    listed = [name for names in cli.group.DefaultGroup.sections.values() for name in names]
+
+    assert sorted(listed) == sorted(cli.analyze.commands)
+
+
 def test_without_arguments_the_help_is_shown(run: Run) -> None:
     assert run().out == run("--help").out
 

@@ -1,0 +1,58 @@
+"""Options that several commands share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def options(*given: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return one decorator that adds all of *given*, in their order."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(given):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+LOGS = click.argument("logs", nargs=-1, required=True, metavar="LOGS...")
+OUT = click.option(
+    "-o",
+    "--out",
+    default="analysis",
+    show_default=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder for the report, result and tables.",
+)
+ZONE = click.option(
+    "--tz",
+    "zone",
+    metavar="ZONE",
+    help="Zone of times that carry none, such as Europe/Berlin.  [default: UTC, and said so]",
+)
+STRICT = click.option("--strict", is_flag=True, help="Fail when any source cannot be read.")
+OUTPUT = options(
+    click.option(
+        "--format",
+        "formats",
+        default="html,md,json",
+        show_default=True,
+        metavar="LIST",
+        help="Which documents to write: html, md, json.",
+    ),
+    click.option(
+        "--json", "as_json", is_flag=True, help="Print result.json on stdout and nothing else."
+    ),
+    click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
+    click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        show_default=True,
+        help="Colour in the terminal summary.",
+    ),
+)
