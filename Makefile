@@ -4,7 +4,7 @@ VENV := .venv
 WHEEL := build/wheel
 RUN := $(VENV)/bin/python -m
 
-.PHONY: help demo test test-all test-wheel check docs format clean
+.PHONY: help demo test test-all test-wheel accuracy check docs format clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -39,6 +39,9 @@ test-wheel: $(VENV)/.installed-dev  ## the quick tests against the built wheel
 	cp -R tests pyproject.toml $(WHEEL)
 	cd $(WHEEL) && venv/bin/python -I -m pytest -q -n 2 --dist loadfile -o pythonpath=. \
 		--ignore=tests/test_docs.py
+
+accuracy: $(VENV)/.installed-dev  ## how right reading is on real logs beside the repository (../shared/logs)
+	$(RUN) benchmarks.accuracy
 
 check: $(VENV)/.installed-dev  ## style, types, import contract, SQL
 	$(RUN) ruff check .
