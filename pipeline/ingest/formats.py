@@ -15,7 +15,7 @@ part itself cannot hold. `[[continuation]]` with `regex` and one group: lines wi
 header of their own that go on with the record before (PostgreSQL's DETAIL); the group is what is
 added to it. `json`: `require` (keys that must be there), `[fields]` (column = keys in order, dots
 reach into objects). `logfmt`: the same with flat keys. 3. `[timestamp]`: `layouts`, names from
-`timestamps.LAYOUTS`, and `zone` when the format's times are in a known one. 4. `[severity]`: words
+`layouts.LAYOUTS`, and `zone` when the format's times are in a known one. 4. `[severity]`: words
 of this format and their numbers, on top of those that all formats share; `default` for a format
 without levels. 5. `[[sample]]`: a `line`, and what to `expect` of it, column by column. At least
 one for each pattern.
@@ -32,7 +32,7 @@ from importlib.resources import files
 from typing import Any
 
 from pipeline.errors import FormatError
-from pipeline.ingest.timestamps import LAYOUTS
+from pipeline.ingest.layouts import LAYOUTS
 
 KINDS = ("regex", "json", "logfmt")
 _KEYS = {

@@ -17,7 +17,8 @@ import polars as pl
 
 from pipeline.ingest import severity
 from pipeline.ingest.formats import Format
-from pipeline.ingest.timestamps import YEARLESS, parse_times
+from pipeline.ingest.layouts import YEARLESS
+from pipeline.ingest.timestamps import parse_times
 from pipeline.schema import EVENTS, TIMESTAMP
 
 HEAD_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {

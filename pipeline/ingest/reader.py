@@ -19,9 +19,10 @@ from pipeline.ingest.envelopes import JSON_FILE, join_partials, peel
 from pipeline.ingest.formats import Format
 from pipeline.ingest.heads import Heads, match
 from pipeline.ingest.identity import Identity, identify, service_of_container, service_of_pod
+from pipeline.ingest.layouts import YEARLESS
 from pipeline.ingest.lines import BLOCK_BYTES, Reading, read_lines
 from pipeline.ingest.sources import Source, Stream
-from pipeline.ingest.timestamps import YEARLESS, complete_years
+from pipeline.ingest.timestamps import complete_years
 from pipeline.routes import http_route, without_numbers
 from pipeline.schema import (
     ERROR_SEVERITY,

@@ -1,72 +1,103 @@
 """Times of every notation, and years that are not written."""
 
 import os
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from pipeline.ingest.timestamps import LAYOUTS, complete_years, parse_rfc3339, parse_times
+from pipeline.ingest.layouts import EVIDENT, LAYOUTS
+from pipeline.ingest.timestamps import (
+    complete_years,
+    fitting_layouts,
+    local_to_utc,
+    numeric_order,
+    parse_rfc3339,
+    parse_times,
+)
 from pipeline.schema import TIMESTAMP
 from tests.ingest.support import options, read_paths, read_text
 
 MOMENT = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+TIMES = tomllib.loads(Path(__file__).with_name("times.toml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("case", TIMES["time"], ids=lambda case: case["text"])
+def test_notation_gives_the_moment(case: dict[str, str]) -> None:
+    moment = datetime.fromisoformat(case["is"]).replace(tzinfo=UTC)
+    layout = case.get("from", case["layout"])
+    found = parse_times(pl.Series([case["text"], "no time", None]), (layout,))
+    assert found["timestamp"].to_list() == [moment, None, None]
+    assert found["zone_name"].to_list() == [case.get("zone"), None, None]
+
+
+def test_notations_do_not_take_each_others_times() -> None:
+    cases = [case for case in TIMES["time"] if case["layout"] in EVIDENT]
+    text = pl.Series([case["text"] for case in cases])
+    moments = [datetime.fromisoformat(case["is"]).replace(tzinfo=UTC) for case in cases]
+    assert parse_times(text, fitting_layouts(text))["timestamp"].to_list() == moments
+
+
+def test_every_notation_has_a_case() -> None:
+    assert {case.get("from", case["layout"]) for case in TIMES["time"]} >= set(LAYOUTS)
+
+
+def test_what_is_no_time_is_null() -> None:
+    text = pl.Series(TIMES["nothing"])
+    found = parse_times(text, EVIDENT)["timestamp"]
+    assert text.filter(found.is_not_null()).to_list() == []
 
 
 @pytest.mark.parametrize(
-    ("layout", "text"),
+    ("texts", "order"),
     [
-        ("iso", "2026-03-02T10:00:00Z"),
-        ("iso", "2026-03-02 11:00:00,000 +0100"),
-        ("iso", "2026-03-02 10:00:00"),
-        ("slash", "2026/03/02 10:00:00"),
-        ("slash_dash", "2026/03/02 - 10:00:00"),
-        ("clf_blank", "02/Mar/2026 10:00:00"),
-        ("dotted", "2026.03.02 10:00:00.000000"),
-        ("day_month_dash", "02-Mar-2026 10:00:00"),
-        ("clf", "02/Mar/2026:15:30:00 +0530"),
-        ("day_month_name", "2 Mar 2026 10:00:00.000"),
-        ("c_weekday", "Mon Mar  2 10:00:00 2026"),
-        ("yymmdd", "260302 10:00:00"),
-        ("yymmdd_slash", "26/03/02 10:00:00"),
-        ("yymmdd_compact", "260302 100000"),
-        ("c_weekday", "Mon Mar 2 10:00:00.000 2026"),
-        ("clf_blank", "2/Mar/2026 10:00:00"),
-        ("day_month_colons", "2-Mar-2026::10:00:00"),
-        ("compact_dot", "20260302.100000,000"),
-        ("compact_colon", "20260302-10:0:0:0"),
-        ("db2", "2026-03-02-10.00.00.000000"),
-        ("day_first_dash", "02-03-2026 13:00:00 +0300"),
-        ("bsd_year", "Mar  2 2026 10:00:00"),
-        ("month_first", "03/02/2026 10:00:00"),
-        ("month_first_dash", "03/02/2026-10:00:00.000000"),
-        ("month_first_12", "3/2/2026, 10:00:00 AM"),
-        ("month_name_12", "Mar 2, 2026 10:00:00 AM"),
-        ("month_name_12", "Mar 2, 2026, 10:00:00\u202fAM UTC"),
-        ("time_date", "10:00:00 UTC 03/02/2026"),
-        ("tai64n", "@4000000069a55faa00000000"),
-        ("epoch", "1772445600"),
-        ("epoch", "1772445600000"),
-        ("epoch", "1772445600000000"),
-        ("epoch", "1772445600000000000"),
+        (["13/02/2026 10:00:00", "02/03/2026 10:00:00"], "day_first"),
+        (["02/13/2026 10:00:00", "02/03/2026 10:00:00"], "month_first"),
+        (["03/02/2026 10:00:00", "03/03/2026 10:00:00"], "month_first"),
+        (["02/03/2026 10:00:00", "03/03/2026 10:00:00"], "day_first"),
+        (["02/03/2026 10:00:00", "02/03/2026 11:00:00"], None),
+        (["13/02/2026 10:00:00", "02/13/2026 10:00:00"], None),
+        (["no date"], None),
     ],
 )
-def test_notation_gives_the_moment(layout: str, text: str) -> None:
-    found = parse_times(pl.Series([text, "no time", None]), (layout,))
-    assert found["timestamp"].to_list() == [MOMENT, None, None]
-
-
-def test_milliseconds_that_are_not_padded_are_no_fraction() -> None:
-    found = parse_times(pl.Series(["20260302-10:0:0:7"]), ("compact_colon",))
-    assert found["timestamp"].to_list() == [MOMENT.replace(microsecond=7000)]
+def test_order_of_day_and_month_is_what_the_stream_shows(
+    texts: list[str], order: str | None
+) -> None:
+    assert numeric_order(pl.Series(texts)) == order
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-02-30T10:00:00Z", "2026-13-01T10:00:00Z", "", "1", "9" * 19]
+    ("local", "zone", "utc", "later", "is_gap"),
+    [
+        ("2026-07-02T12:00:00", "Europe/Berlin", "2026-07-02T10:00:00", None, False),
+        (
+            "2024-10-27T02:30:00",
+            "Europe/Berlin",
+            "2024-10-27T00:30:00",
+            "2024-10-27T01:30:00",
+            False,
+        ),
+        ("2024-03-31T02:30:00", "Europe/Berlin", "2024-03-31T01:30:00", None, True),
+        # Half an hour, in a zone of half hours.
+        (
+            "2024-04-07T01:45:00",
+            "Australia/Lord_Howe",
+            "2024-04-06T14:45:00",
+            "2024-04-06T15:15:00",
+            False,
+        ),
+        ("2026-03-02T15:45:00", "Asia/Kathmandu", "2026-03-02T10:00:00", None, False),
+    ],
 )
-def test_what_is_no_date_is_null(text: str) -> None:
-    assert parse_times(pl.Series([text]), tuple(LAYOUTS))["timestamp"].null_count() == 1
+def test_local_times_are_read_by_the_rules_of_their_zone(
+    local: str, zone: str, utc: str, later: str | None, is_gap: bool
+) -> None:
+    times = pl.Series([datetime.fromisoformat(local)]).cast(TIMESTAMP)
+    found = local_to_utc(times, zone).row(0)
+    moments = [datetime.fromisoformat(t).replace(tzinfo=UTC) if t else None for t in (utc, later)]
+    assert found == (*moments, is_gap)
 
 
 @pytest.mark.parametrize(
