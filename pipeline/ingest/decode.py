@@ -1,6 +1,7 @@
 """Rows of JSON text to columns: fast when all rows are sound, exact when some are not."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,6 +39,25 @@ def decode_objects(rows: pl.Series, keys: tuple[str, ...], raw: bytes = b"") -> 
         if decoded is not None:
             return _exact(rows, decoded).with_columns(is_object=pl.lit(True))
     return _decode_mixed(rows, is_candidate.fill_null(False), schema)
+
+
+def resolve(objects: pl.DataFrame, keys: tuple[str, ...]) -> pl.Series:
+    """Return the first of *keys* that each decoded object has: as a flat key, else by its path.
+
+    A path's head is a column of *objects*, the rest is read as JSONPath: `a.b`, `a['b.c']`. Columns
+    that are not there count as absent.
+    """
+    found = pl.Series([None], dtype=pl.String).new_from_index(0, objects.height)
+    for key in keys:
+        head = re.split(r"[.\[]", key, maxsplit=1)[0]
+        if key in objects.columns:
+            found = found.zip_with(found.is_not_null(), objects[key])
+        if head != key and head in objects.columns and found.null_count():
+            nested = objects[head].str.json_path_match(f"${key[len(head) :]}")
+            found = found.zip_with(found.is_not_null(), nested)
+        if not found.null_count():
+            break
+    return found
 
 
 def _read(rows: pl.Series, schema: Mapping[str, Any], raw: bytes = b"") -> pl.DataFrame | None:

@@ -9,16 +9,22 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from pipeline.ingest.decode import decode_objects
 from pipeline.ingest.envelopes import (
     JSON_FILE,
     MAX_LAYERS,
+    Envelope,
+    json_fits,
     load_envelopes,
     peel,
     peel_json_file,
+    peel_layer,
+    split_payloads,
     strip_ansi,
 )
 from pipeline.ingest.formats import Format
 from pipeline.ingest.heads import Heads, match
+from pipeline.ingest.layouts import YEARLESS
 from pipeline.ingest.parse import read_heads
 
 SAMPLE_BYTES = 128 * 1024
@@ -27,6 +33,10 @@ MAX_SAMPLE_LINES = 4000
 _FORMAT_SHARE = 0.02
 _JSON_FILE_SHARE = 0.6
 _MAX_COMPOSE_NAMES = 64
+# Of nine digits one in ten ends in a zero, which most writers drop.
+_FINE_SHARE = 0.7
+# Formats from here on take whatever has a time or a level.
+_GENERIC_PRIORITY = 200
 _CONTINUATION = r"^(?:\s|Traceback \(most recent call last\)|at [a-z]|Caused by: |[}\])])"
 # A header's share of the lines at column 0 from which a stream counts as one of headers.
 _HEADED_SHARE = 0.5
@@ -50,8 +60,8 @@ class Profile:
 def detect(sample: pl.Series, formats: tuple[Format, ...]) -> Profile:
     """Find envelopes and the order of *formats* from the first lines of a stream."""
     solid = sample.filter(sample.str.strip_chars() != "")
-    layers = find_layers(strip_ansi(solid))
-    peeled = peel(solid, layers)
+    layers = find_layers(strip_ansi(solid), formats)
+    peeled = split_payloads(peel(solid, layers).with_columns(line_count=pl.lit(1, pl.Int32)))
     text = peeled["payload"]
     heads = match(text, formats)
     share = heads.format_index.drop_nulls().value_counts()
@@ -67,11 +77,14 @@ def detect(sample: pl.Series, formats: tuple[Format, ...]) -> Profile:
     )
 
 
-def find_layers(lines: pl.Series) -> tuple[str, ...]:
-    """Return the envelopes around *lines*, outermost first, at most `MAX_LAYERS`."""
+def find_layers(lines: pl.Series, formats: tuple[Format, ...] = ()) -> tuple[str, ...]:
+    """Return the envelopes around *lines*, outermost first, at most `MAX_LAYERS`.
+
+    *formats* settle the close cases: a header that some format reads as its own is no envelope.
+    """
     layers: list[str] = []
     while len(layers) < MAX_LAYERS and len(lines):
-        name = _find_one(lines, layers)
+        name = _find_one(lines, layers, formats)
         if name is None:
             break
         layers.append(name)
@@ -80,24 +93,58 @@ def find_layers(lines: pl.Series) -> tuple[str, ...]:
     return tuple(layers)
 
 
-def _find_one(lines: pl.Series, outer: list[str]) -> str | None:
+def _find_one(lines: pl.Series, outer: list[str], formats: tuple[Format, ...]) -> str | None:
     count = len(lines)
     if lines.str.starts_with("{").sum() >= _JSON_FILE_SHARE * count:
-        return (
-            JSON_FILE if peel_json_file(lines)["is_fit"].sum() >= _JSON_FILE_SHARE * count else None
-        )
+        if peel_json_file(lines)["is_fit"].sum() >= _JSON_FILE_SHARE * count:
+            return JSON_FILE
+        return _find_json(lines, outer)
     for envelope in load_envelopes():
-        if envelope.name in outer:
+        if envelope.regex is None or envelope.name in outer:
             continue
-        if lines.str.contains(envelope.regex).sum() < envelope.minimum_share * count:
+        if lines.str.contains(envelope.regex).sum() == 0:
             continue
-        groups = lines.str.extract_groups(envelope.regex).struct.unnest()
-        if envelope.name == "compose" and not _is_compose(lines, groups["container_name"]):
+        peeled = peel_layer(lines, envelope.name)
+        if peeled["is_fit"].sum() < envelope.minimum_share * count:
             continue
-        if envelope.name == "timestamped" and not _is_runtime_clock(lines, groups):
-            continue
-        return envelope.name
+        if _passes(envelope, lines, peeled, formats):
+            return envelope.name
     return None
+
+
+def _find_json(lines: pl.Series, outer: list[str]) -> str | None:
+    envelopes = [e for e in load_envelopes() if e.regex is None and e.name not in outer]
+    keys = tuple(sorted({key for envelope in envelopes for key in envelope.decoded_keys()}))
+    objects = decode_objects(lines, keys)
+    for envelope in envelopes:
+        if json_fits(objects, envelope).sum() >= envelope.minimum_share * len(lines):
+            return envelope.name
+    return None
+
+
+def _passes(
+    envelope: Envelope, lines: pl.Series, peeled: pl.DataFrame, formats: tuple[Format, ...]
+) -> bool:
+    fits = peeled["is_fit"]
+    taken, inside = lines.filter(fits), peeled.filter(fits)
+    match envelope.check:
+        case "bars":
+            return _is_compose(taken, inside["container_name"])
+        case "names":
+            return inside.select("pod_name", "container_name").n_unique() <= _MAX_COMPOSE_NAMES
+        case "runtime_clock":
+            return _is_runtime_clock(taken, inside["payload"])
+        case "gain":
+            return _gains(taken, inside["payload"], formats)
+        case _:
+            return True
+
+
+def _gains(lines: pl.Series, payload: pl.Series, formats: tuple[Format, ...]) -> bool:
+    """Tell whether the formats with fields of their own take more of *payload* than of *lines*."""
+    own = tuple(f for f in formats if f.priority < _GENERIC_PRIORITY)
+    whole = match(lines, own).format_index.is_not_null().sum()
+    return whole == 0 or match(payload, own).format_index.is_not_null().sum() > whole
 
 
 def _is_compose(lines: pl.Series, names: pl.Series) -> bool:
@@ -108,8 +155,12 @@ def _is_compose(lines: pl.Series, names: pl.Series) -> bool:
     return bool(columns.height <= _MAX_COMPOSE_NAMES and columns["bar"].max() <= 3)  # type: ignore[operator]
 
 
-def _is_runtime_clock(lines: pl.Series, groups: pl.DataFrame) -> bool:
-    body = groups["body"].fill_null("")
+def _is_runtime_clock(lines: pl.Series, body: pl.Series) -> bool:
+    # Runtimes write nine digits and drop zeros at the end, Windows and GitHub seven. Programs that
+    # write milli- or microseconds are not runtimes.
+    fine = lines.str.contains(r"^[^ ]{19}\.[0-9]{7,9}(?:Z|[+-][0-9:]{5})(?: |$)")
+    if fine.mean() < _FINE_SHARE:  # type: ignore[operator]
+        return False
     # A level with a colon and padding is how uvicorn begins its lines, which carry no time.
     level = body.str.contains(
         r"^ *\[? *(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|FATAL)(?:[^A-Za-z0-9_:]|: ?[^ ]|$)"
@@ -118,8 +169,8 @@ def _is_runtime_clock(lines: pl.Series, groups: pl.DataFrame) -> bool:
     if (body.str.contains(_CONTINUATION) & ~level).any() or (body == "").any():
         return True
     # Docker and kubectl write nine digits; programs that do so write their level next.
-    nine = lines.str.contains(r"^[^ ]{19}\.[0-9]{9}(?:Z|[+-][0-9:]{5}) ")
-    return bool(nine.all() and level.mean() < 0.5)  # type: ignore[operator]
+    nine = lines.str.contains(r"^[^ ]{19}\.[0-9]{9}(?:Z|[+-][0-9:]{5})(?: |$)")
+    return bool(nine.mean() >= _FINE_SHARE and level.mean() < 0.5)  # type: ignore[operator]
 
 
 def _headed(peeled: pl.DataFrame, format_index: pl.Series) -> dict[str | None, bool]:
@@ -159,6 +210,8 @@ def _zone_offset(peeled: pl.DataFrame, heads: Heads, formats: tuple[Format, ...]
     observed = peeled["observed_timestamp"]
     if observed.null_count() == len(observed):
         return None
+    if (observed.dt.year() == YEARLESS).any():
+        return None  # a clock without a zone of its own
     rows = pl.DataFrame(
         {
             "row": pl.int_range(len(observed), dtype=pl.UInt32, eager=True),

@@ -26,6 +26,8 @@ _POD_ENDINGS = (
 )
 _COMPOSE_NUMBER = re.compile(r"[-_][0-9]+$")
 _ENDING = re.compile(r"\.(?:log|txt|out|err|json|jsonl|ndjson)$")
+_UNIT = re.compile(r"\.(?:service|scope|slice|socket|timer|mount)$")
+_REVISION = re.compile(r":[0-9]+$")
 _MAX_NAME = 128
 
 
@@ -75,6 +77,17 @@ def service_of_pod(pod: str) -> str:
 def service_of_container(container: str) -> str:
     """Cut compose's number off a container's name: `worker-1` and `worker_1` are of `worker`."""
     return _COMPOSE_NUMBER.sub("", container) or container
+
+
+def service_of_word(word: str) -> str:
+    """Clean a service's name as platforms write it: a unit, a log group, a revision.
+
+    >>> service_of_word("sshd.service"), service_of_word("/ecs/shop-api"), service_of_word("api:12")
+    ('sshd', 'shop-api', 'api')
+    """
+    name = _UNIT.sub("", word.strip().rstrip("/").rpartition("/")[2])
+    name = _REVISION.sub("", name.partition("@")[0])
+    return (name or word)[:_MAX_NAME]
 
 
 def _docker(folder: Path) -> Identity:

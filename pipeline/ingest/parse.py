@@ -16,6 +16,7 @@ from functools import cache
 import polars as pl
 
 from pipeline.ingest import severity
+from pipeline.ingest.decode import resolve
 from pipeline.ingest.formats import Format
 from pipeline.ingest.layouts import YEARLESS
 from pipeline.ingest.timestamps import parse_times
@@ -127,7 +128,7 @@ def _by_format(
         if format_.kind == "json":
             rows = part.select("row").join(objects, on="row", how="left", maintain_order="left")
             cells = {
-                column: _resolve(rows, keys)
+                column: resolve(rows, keys)
                 for column, keys in format_.fields.items()
                 if wanted is None or column in wanted
             }
@@ -172,24 +173,6 @@ def _only(format_: Format, pattern: int, wanted: frozenset[str] | None) -> str:
     if not re.compile(regex).groupindex:
         regex = format_.patterns[pattern]
     return regex
-
-
-def _resolve(rows: pl.DataFrame, keys: tuple[str, ...]) -> pl.Series:
-    """Return the first of *keys* that a row has: as a flat key, else by its dots into objects.
-
-    Keys that no object of the block names are not among the columns.
-    """
-    found = _nulls(rows.height)
-    for key in keys:
-        head, _, tail = key.partition(".")
-        if key in rows.columns:
-            found = found.zip_with(found.is_not_null(), rows[key])
-        if tail and head in rows.columns and found.null_count():
-            nested = rows[head].str.json_path_match(f"$.{tail}")
-            found = found.zip_with(found.is_not_null(), nested)
-        if not found.null_count():
-            break
-    return found
 
 
 def _logfmt(text: pl.Series, keys: tuple[str, ...]) -> pl.Series:

@@ -15,10 +15,22 @@ import polars as pl
 from pipeline.ingest import exceptions, parse
 from pipeline.ingest.assembly import INDENTED, LINK, TRACE, mark_starts
 from pipeline.ingest.detect import MAX_SAMPLE_LINES, SAMPLE_BYTES, Profile, detect
-from pipeline.ingest.envelopes import JSON_FILE, join_partials, peel
+from pipeline.ingest.envelopes import (
+    JSON_FILE,
+    join_partials,
+    load_envelopes,
+    peel,
+    split_payloads,
+)
 from pipeline.ingest.formats import Format
 from pipeline.ingest.heads import Heads, match
-from pipeline.ingest.identity import Identity, identify, service_of_container, service_of_pod
+from pipeline.ingest.identity import (
+    Identity,
+    identify,
+    service_of_container,
+    service_of_pod,
+    service_of_word,
+)
 from pipeline.ingest.layouts import YEARLESS
 from pipeline.ingest.lines import BLOCK_BYTES, Reading, read_lines
 from pipeline.ingest.sources import Source, Stream
@@ -28,6 +40,7 @@ from pipeline.schema import (
     ERROR_SEVERITY,
     EVENTS,
     FATAL_SEVERITY,
+    INFO_SEVERITY,
     MINUTES,
     ROLLUP,
     TIMESTAMP,
@@ -148,13 +161,21 @@ class _Reader:
         assert self.profile is not None
         peeled = peel(lines["line"], self.profile.layers, raw)
         is_docker = JSON_FILE in self.profile.layers
-        return pl.concat([peeled, lines.drop("line")], how="horizontal").with_columns(
+        records = pl.concat([peeled, lines.drop("line")], how="horizontal").with_columns(
             source=pl.lit(index, pl.Int32),
             line_count=pl.lit(1, pl.Int32),
             byte_end=pl.col("byte_offset") + pl.col("byte_length"),
             has_tag=pl.lit(not is_docker),
             chunk_bytes=pl.col("payload").str.len_bytes().cast(pl.Int64),
             partial_joined_count=pl.lit(0, pl.Int32),
+        )
+        records = _with_envelope_years(
+            records, self.stream.sources[index].modified, self.options.zone
+        )
+        return (
+            split_payloads(records)
+            if self.profile.layers
+            else records.with_columns(is_rest=pl.lit(False))
         )
 
     def _process(self, records: pl.DataFrame, *, is_last: bool) -> Iterator[Batch]:
@@ -176,7 +197,7 @@ class _Reader:
 
     def _with_heads(self, records: pl.DataFrame, profile: Profile) -> tuple[pl.DataFrame, Heads]:
         payload = records["payload"]
-        continues = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(payload))
+        continues = records["is_rest"]
         for pattern in profile.continuations:
             fits = payload.str.contains(pattern)
             if fits.any():
@@ -206,7 +227,8 @@ class _Reader:
                 format_index=format_index,
                 pattern_index=pattern_index,
                 is_continuation=continues,
-                is_headed=is_headed.fill_null(whole),
+                # What is a record to its envelope never goes on from the one before.
+                is_headed=is_headed.fill_null(whole) & records["envelope_format"].is_null(),
                 row=pl.int_range(pl.len(), dtype=pl.UInt32),
             ),
             heads,
@@ -217,6 +239,7 @@ class _Reader:
         events = parse.read_heads(firsts, heads.objects, profile.formats, self.options.zone)
         events = self._timed(events, profile)
         events = _with_exceptions_flagged(events, heads, profile)
+        events = _with_envelope_words(events)
         events = self._named(events)
         self._count(done, events)
         kept = events if self.options.keep_all else events.filter(_is_candidate())
@@ -281,15 +304,20 @@ class _Reader:
         identity = self.identity
         names = events["container_name"].unique().to_list()
         pods = events["pod_name"].unique().to_list()
-        if names == [None] and pods == [None]:
+        said = events["envelope_service"].unique().to_list()
+        if names == [None] and pods == [None] and said == [None]:
             return events.with_columns(
                 service_name=pl.lit(identity.service_name),
                 container_name=pl.lit(identity.container_name, pl.String),
             )
         by_container = {name: service_of_container(name) for name in names if name is not None}
         by_pod = {pod: service_of_pod(pod) for pod in pods if pod is not None}
+        by_word = {name: service_of_word(name) for name in said if name is not None}
         return events.with_columns(
             service_name=pl.coalesce(
+                pl.col("envelope_service").replace_strict(
+                    by_word, default=None, return_dtype=pl.String
+                ),
                 pl.col("pod_name").replace_strict(by_pod, default=None, return_dtype=pl.String),
                 pl.col("container_name").replace_strict(
                     by_container, default=None, return_dtype=pl.String
@@ -319,7 +347,7 @@ class _Reader:
         )
         facts = events.group_by("source").agg(
             pl.len(),
-            pl.col("format_index").is_null().sum().alias("unparsed"),
+            (pl.col("format_name") == parse.UNPARSED).sum().alias("unparsed"),
             pl.col("timestamp").min().alias("first"),
             pl.col("timestamp").max().alias("last"),
             pl.col("format_name").unique(),
@@ -358,12 +386,14 @@ class _Reader:
             (pl.col("payload_timestamp") - pl.col("observed_timestamp")).abs()
             > pl.duration(hours=FAR_FROM_ENVELOPE_HOURS)
         ).fill_null(False)
+        by_envelope = pl.col("payload_timestamp").is_null() & pl.col("is_observed_assumed")
         flags = pl.concat_list(
             pl.when(pl.col("payload_timestamp").is_not_null() & ~pl.col("has_zone")).then(
                 pl.lit(zone_flag)
             ),
             pl.when(far).then(pl.lit("far_from_envelope")),
-            pl.when("is_year_inferred").then(pl.lit("year_inferred")),
+            pl.when(pl.col("is_year_inferred") | by_envelope).then(pl.lit("year_inferred")),
+            pl.when(by_envelope).then(pl.lit("tz_given" if self.options.zone else "tz_assumed")),
         ).list.drop_nulls()
         body = pl.col("body").str.head(MAX_BODY_CHARACTERS)
         computed: dict[str, pl.Expr | pl.Series] = {
@@ -378,6 +408,7 @@ class _Reader:
             "body": body,
             "service_name": pl.col("stream_service_name"),
             "container_id": pl.lit(self.identity.container_id, pl.String),
+            "scope_name": pl.coalesce("scope_name", "envelope_scope"),
             "trace_id": pl.coalesce("trace_id", pl.col("body").str.extract(_TRACE_ID)),
             "span_id": pl.coalesce("span_id", pl.col("body").str.extract(_SPAN_ID)),
             "request_id": pl.coalesce("request_id", pl.col("body").str.extract(_REQUEST_ID)),
@@ -439,7 +470,7 @@ def _sample(lines: pl.Series) -> pl.Series:
 
 def _keyed(records: pl.DataFrame) -> pl.DataFrame:
     """Give each record the key of its stream (container, pod, stdout or stderr) and sort by it."""
-    parts = ["pod_name", "container_name", "log_iostream"]
+    parts = ["pod_name", "container_name", "log_iostream", "envelope_service", "writer"]
     if all(records[part].n_unique() == 1 for part in parts):
         key = "\x1f".join(str(records[part][0]) for part in parts)
         return records.with_columns(key=pl.lit(key))
@@ -538,6 +569,54 @@ def _with_exceptions_flagged(events: pl.DataFrame, heads: Heads, profile: Profil
     return events.with_columns(
         has_trace=pl.col("has_trace") | in_field,
     ).with_columns(severity_number=level)
+
+
+def _with_envelope_years(
+    records: pl.DataFrame, modified: datetime | None, zone: str | None
+) -> pl.DataFrame:
+    """Settle an envelope's times that are written without year and zone, as syslog's are."""
+    oldest = records["observed_timestamp"].min()
+    if not isinstance(oldest, datetime) or oldest.year > YEARLESS:
+        return records.with_columns(is_observed_assumed=pl.lit(False))
+    yearless = (records["observed_timestamp"].dt.year() == YEARLESS).fill_null(False)
+    rows = yearless.arg_true()
+    anchor = None if modified is None else modified - timedelta(days=HALF_A_YEAR)
+    anchors = pl.Series([anchor], dtype=TIMESTAMP).new_from_index(0, len(rows))
+    years = complete_years(records["observed_timestamp"].gather(rows), anchors)
+    local = pl.DataFrame({"timestamp": years}).with_columns(has_zone=pl.lit(False))
+    settled = parse.in_zone(local, zone)["timestamp"]
+    return records.with_columns(
+        records["observed_timestamp"].scatter(rows, settled), is_observed_assumed=yearless
+    )
+
+
+def _with_envelope_words(events: pl.DataFrame) -> pl.DataFrame:
+    """Take the envelope's level where the record says none, and its name where no format has it."""
+    said = events["envelope_severity"]
+    if said.null_count() < len(said):
+        # A word in the text counts before a syslog daemon's guess, which is info or notice; a field
+        # of the text counts before any.
+        is_word = pl.col("is_severity_inferred") & pl.col("http_response_status_code").is_null()
+        is_guess = pl.col("envelope_severity").is_between(INFO_SEVERITY, WARN_SEVERITY - 1)
+        wins = pl.col("envelope_format").is_in(
+            [envelope.name for envelope in load_envelopes() if envelope.severity_wins]
+        )
+        lacks = pl.col("envelope_severity").is_not_null() & (
+            (pl.col("severity_number") == 0)
+            | (is_word & ~is_guess & ~pl.col("has_trace"))
+            | wins.fill_null(False)
+        )
+        events = events.with_columns(
+            severity_number=pl.when(lacks).then("envelope_severity").otherwise("severity_number"),
+            is_severity_inferred=pl.col("is_severity_inferred") & ~lacks,
+        )
+    named = events["envelope_format"]
+    if named.null_count() == len(named):
+        return events
+    own = pl.col("envelope_format").is_not_null() & (pl.col("format_name") == parse.UNPARSED)
+    return events.with_columns(
+        format_name=pl.when(own).then("envelope_format").otherwise("format_name")
+    )
 
 
 def _is_candidate() -> pl.Expr:

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.ingest.decode import decode_objects
@@ -29,6 +29,7 @@ def _same(text: str | None, value: Any) -> bool:  # noqa: ANN401
     return bool(json.loads(text) == value)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(OBJECTS, min_size=1, max_size=6), st.booleans())
 def test_columns_are_the_values_of_the_object(objects: list[dict[str, Any]], escape: bool) -> None:
     rows = pl.Series([json.dumps(found, ensure_ascii=escape) for found in objects])

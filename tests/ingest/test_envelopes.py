@@ -1,12 +1,14 @@
 """The same events come out of every envelope, however streams interleave and blocks end."""
 
 import random
+from datetime import datetime
 
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from pipeline.ingest.envelopes import Envelope, Sample, load_envelopes, peel, peel_layer
 from tests.ingest.support import options, read_files, read_text
 from tests.ingest.wrappings import WRAPPINGS, Event, Raised, cri, json_file, plain
 
@@ -165,3 +167,43 @@ def test_zone_of_the_program_is_inferred_from_the_envelopes_clock() -> None:
     assert read.events["timestamp"].dt.hour().unique().to_list() == [10]
     assert read.events["time_flags"].to_list()[0] == ["tz_inferred"]
     assert "+8.00 h" in read.ledger["time_zone_assumption"][0]
+
+
+SAMPLES = [
+    pytest.param(envelope, sample, id=f"{envelope.name}-{number}")
+    for envelope in load_envelopes()
+    for number, sample in enumerate(envelope.samples)
+]
+
+
+@pytest.mark.parametrize(("envelope", "sample"), SAMPLES)
+def test_envelope_reads_its_own_sample(envelope: Envelope, sample: Sample) -> None:
+    peeled = peel(pl.Series([sample.line]), (envelope.name,)).row(0, named=True)
+    time = peeled["observed_timestamp"]
+    written = {**peeled, "observed_timestamp": time and time.isoformat().replace("+00:00", "Z")}
+    expected = dict(sample.expect)
+    if "observed_timestamp" in expected:
+        expected["observed_timestamp"] = (
+            datetime.fromisoformat(expected["observed_timestamp"])
+            .isoformat()
+            .replace("+00:00", "Z")
+        )
+    assert {name: written[name] for name in expected} == expected
+    assert "payload" in expected
+
+
+@pytest.mark.parametrize(("envelope", "sample"), SAMPLES)
+def test_first_envelope_that_fits_a_sample_is_its_own(envelope: Envelope, sample: Sample) -> None:
+    line = pl.Series([sample.line])
+    kin = {envelope.name, *envelope.also}
+    fits = [
+        other.name
+        for other in load_envelopes()
+        if (other.regex is None) == (envelope.regex is None)
+        and peel_layer(line, other.name)["is_fit"].item()
+    ]
+    assert fits[0] in kin
+
+
+def test_every_envelope_has_samples() -> None:
+    assert all(envelope.samples for envelope in load_envelopes())

@@ -8,7 +8,6 @@ import pytest
 from pipeline.errors import FormatError
 from pipeline.ingest import load_formats
 from pipeline.ingest.detect import find_layers
-from pipeline.ingest.envelopes import Envelope, load_envelopes, peel
 from pipeline.ingest.formats import Format, Sample, parse_format
 from pipeline.ingest.heads import match
 from tests.ingest.support import options, read_text
@@ -54,22 +53,6 @@ def test_every_pattern_has_a_sample(format_: Format) -> None:
     lines = pl.Series([sample.line for sample in format_.samples])
     found = set(match(lines, (format_,)).pattern_index.to_list())
     assert found == set(range(max(len(format_.patterns), 1)))
-
-
-@pytest.mark.parametrize(
-    ("envelope", "sample"),
-    [
-        pytest.param(e, s, id=f"{e.name}-{n}")
-        for e in load_envelopes()
-        for n, s in enumerate(e.samples)
-    ],
-)
-def test_envelope_takes_its_own_sample_only(envelope: Envelope, sample: str) -> None:
-    fits = [e.name for e in load_envelopes() if pl.Series([sample]).str.contains(e.regex).item()]
-    # Order is priority: the first that fits a line has it.
-    assert fits[0] == envelope.name
-    peeled = peel(pl.Series([sample]), (envelope.name,)).row(0, named=True)
-    assert peeled["payload"] != sample
 
 
 def test_a_table_is_not_a_compose_prefix() -> None:
