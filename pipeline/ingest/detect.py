@@ -48,11 +48,18 @@ _ZONE_SHARE = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How to read one stream; *headed* by container name, None for the stream as a whole."""
+    """How to read one stream; *headed* by container name, None for the stream as a whole.
+
+    *shares* are the formats that the sample showed, the first of *formats*, with the share of the
+    sample's records that each began; *confidence* is the share that any format began, 0 to 1. What
+    goes on from a line before (indented text, frames of a trace) counts for neither.
+    """
 
     layers: tuple[str, ...]
     formats: tuple[Format, ...]
     headed: dict[str | None, bool]
+    shares: tuple[tuple[str, float], ...] = ()
+    confidence: float = 0.0
     continuations: tuple[str, ...] = ()
     offset_micros: int | None = None
 
@@ -68,10 +75,15 @@ def detect(sample: pl.Series, formats: tuple[Format, ...]) -> Profile:
     minimum = max(1.0, _FORMAT_SHARE * len(text))
     seen = {index for index, count in share.rows() if count >= minimum}
     order = tuple(f for i, f in enumerate(formats) if i in seen)
+    counts = dict(share.rows())
+    stray = heads.format_index.is_null() & ~text.str.contains(_CONTINUATION) & (text != "")
+    begun = max(1, sum(counts.values()) + int(stray.sum()))
     return Profile(
         layers=layers,
         formats=order + tuple(f for i, f in enumerate(formats) if i not in seen),
         headed=_headed(peeled, heads.format_index),
+        shares=tuple((f.name, counts[i] / begun) for i, f in enumerate(formats) if i in seen),
+        confidence=sum(counts.values()) / begun,
         continuations=tuple(pattern for format_ in order for pattern in format_.continuations),
         offset_micros=_zone_offset(peeled, heads, formats),
     )

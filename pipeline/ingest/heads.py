@@ -6,9 +6,11 @@ by `parse`.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
+from re import _parser  # type: ignore[attr-defined]
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -31,6 +33,13 @@ class Heads:
     objects: pl.DataFrame
 
 
+class _Test(NamedTuple):
+    format_index: int
+    pattern_index: int
+    starts: tuple[frozenset[str], ...]
+    fits: pl.Expr
+
+
 @cache
 def json_keys(formats: tuple[Format, ...]) -> tuple[str, ...]:
     """Return every top-level key that a JSON format of *formats* reads, in a fixed order."""
@@ -44,8 +53,12 @@ def json_keys(formats: tuple[Format, ...]) -> tuple[str, ...]:
     return tuple(sorted(dotted | {key.partition(".")[0] for key in dotted}))
 
 
-def match(text: pl.Series, formats: tuple[Format, ...]) -> Heads:
-    """Find the first of *formats* that takes each value of *text* as the first line of a record."""
+def match(text: pl.Series, formats: tuple[Format, ...], likely: int = 0) -> Heads:
+    """Find the first of *formats* that takes each value of *text* as the first line of a record.
+
+    The first *likely* of them are tried on everything; the others only where the line's beginning
+    allows them.
+    """
     rest = pl.DataFrame({"row": pl.int_range(len(text), dtype=pl.UInt32, eager=True), "text": text})
     rest = rest.filter(pl.col("text").str.contains(r"^[^\s]"))
     hits: list[pl.DataFrame] = []
@@ -54,15 +67,11 @@ def match(text: pl.Series, formats: tuple[Format, ...]) -> Heads:
     if objects.height:
         hits.append(objects.select("row", "format_index", pattern_index=pl.lit(0, pl.Int32)))
         rest = rest.join(objects.select("row"), on="row", how="anti", maintain_order="left")
-    tests = _tests(formats, rest["text"])
-    while tests and rest.height:
-        # A call costs as much as some thousand short searches: few lines are asked all at once,
-        # many one pattern after the other, each on what the earlier ones left.
-        width = _TESTS_AT_ONCE if rest.height <= _FEW_LINES else 1
-        taken, rest = _try(rest, tests[:width])
-        tests = tests[width:]
-        if taken.height:
-            hits.append(taken)
+    tests = _all_tests(formats)
+    rest = _run(rest, [test for test in tests if test.format_index < likely], hits)
+    tests = [test for test in tests if test.format_index >= likely]
+    for part, possible in _by_beginning(rest, tests):
+        _run(part, possible, hits)
     everything = pl.DataFrame({"row": pl.int_range(len(text), dtype=pl.UInt32, eager=True)})
     if hits:
         found = everything.join(pl.concat(hits), on="row", how="left", maintain_order="left")
@@ -73,50 +82,82 @@ def match(text: pl.Series, formats: tuple[Format, ...]) -> Heads:
     return Heads(found["format_index"], found["pattern_index"], objects.drop("format_index"))
 
 
+def _run(rest: pl.DataFrame, tests: list[_Test], hits: list[pl.DataFrame]) -> pl.DataFrame:
+    """Add to *hits* what each of *tests* takes of *rest*, first come first served; what is left."""
+    while tests and rest.height:
+        # A call costs as much as some thousand short searches: few lines are asked all at once,
+        # many one pattern after the other, each on what the earlier ones left.
+        width = _TESTS_AT_ONCE if rest.height <= _FEW_LINES else 1
+        taken, rest = _try(rest, tests[:width])
+        tests = tests[width:]
+        if taken.height:
+            hits.append(taken)
+    return rest
+
+
 _FEW_LINES = 2048
 _TESTS_AT_ONCE = 12
+_SHAPE_LENGTH = 5
 
 
-class _Test(NamedTuple):
-    format_index: int
-    pattern_index: int
-    fits: pl.Expr
+def _by_beginning(
+    rest: pl.DataFrame, tests: list[_Test]
+) -> Iterator[tuple[pl.DataFrame, list[_Test]]]:
+    """Part *rest* by how lines begin; yields each part with those of *tests* that may fit it.
+
+    The first character tells most formats apart. Many begin with a time, so of lines that begin
+    with a digit or a bracket the first five characters are looked at, digits alike.
+    """
+    if rest.is_empty():
+        return
+    first = rest["text"].str.head(1)
+    common = first.str.contains(r"[0-9\[]")
+    shapes = first
+    if common.any():
+        begins = rest["text"].filter(common).str.head(_SHAPE_LENGTH)
+        shapes = first.scatter(common.arg_true(), begins.str.replace_all("[0-9]", "0"))
+    groups: dict[tuple[int, ...], list[str]] = {}
+    for shape in shapes.unique(maintain_order=True).to_list():
+        possible = tuple(
+            number for number, test in enumerate(tests) if _may_begin(test.starts, shape)
+        )
+        groups.setdefault(possible, []).append(shape)
+    if rest.height <= _FEW_LINES:  # one round of calls for all
+        together = sorted({number for possible in groups for number in possible})
+        yield rest, [tests[number] for number in together]
+        return
+    for possible, alike in groups.items():
+        part = rest if len(groups) == 1 else rest.filter(shapes.is_in(alike))
+        yield part, [tests[number] for number in possible]
 
 
-def _tests(formats: tuple[Format, ...], text: pl.Series) -> list[_Test]:
-    """List the patterns that may fit, by the characters with which the lines of *text* begin."""
-    if text.is_empty():
-        return []
-    present = frozenset(text.str.head(1).unique().to_list())
-    return [
-        _Test(format_index, pattern_index, fits)
-        for format_index, pattern_index, starts, fits in _all_tests(formats)
-        if starts is None or not starts.isdisjoint(present)
-    ]
-
-
-@cache
-def _all_tests(
-    formats: tuple[Format, ...],
-) -> tuple[tuple[int, int, frozenset[str] | None, pl.Expr], ...]:
-    return tuple(
-        (index, pattern_index, starts, fits)
-        for index, format_ in enumerate(formats)
-        if format_.kind != "json"
-        for pattern_index, (starts, fits) in enumerate(_format_tests(format_))
+def _may_begin(starts: tuple[frozenset[str], ...], shape: str) -> bool:
+    return all(
+        character in allowed or (character == "0" and not allowed.isdisjoint(_DIGITS))
+        for allowed, character in zip(starts, shape, strict=False)
     )
 
 
-def _format_tests(format_: Format) -> list[tuple[frozenset[str] | None, pl.Expr]]:
+@cache
+def _all_tests(formats: tuple[Format, ...]) -> list[_Test]:
+    return [
+        _Test(index, pattern_index, starts, fits)
+        for index, format_ in enumerate(formats)
+        if format_.kind != "json"
+        for pattern_index, (starts, fits) in enumerate(_format_tests(format_))
+    ]
+
+
+def _format_tests(format_: Format) -> list[tuple[tuple[frozenset[str], ...], pl.Expr]]:
     text = pl.col("text")
     if format_.kind == "regex":
-        return [
-            (first_characters(pattern), text.str.contains(pattern)) for pattern in format_.patterns
-        ]
-    fits = text.str.contains(_LOGFMT_KEY) & text.str.contains(_LOGFMT)
+        return [(beginning(pattern), text.str.contains(pattern)) for pattern in format_.patterns]
+    fits = text.str.contains(_LOGFMT)
+    if not format_.require:
+        fits &= text.str.contains(_LOGFMT_KEY)
     for key in format_.require:
-        fits &= text.str.contains(rf"(?:^| ){key}=")
-    return [(None, fits)]
+        fits &= text.str.contains(rf"(?:^| )(?:{key})=")
+    return [((_LETTERS | {"_", "@"},), fits)]
 
 
 def _try(rest: pl.DataFrame, tests: list[_Test]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -147,28 +188,91 @@ def _try(rest: pl.DataFrame, tests: list[_Test]) -> tuple[pl.DataFrame, pl.DataF
     return taken, rest.filter(~fits).select("row", "text")
 
 
+_DIGITS = frozenset("0123456789")
+_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+
+
 @cache
-def first_characters(pattern: str) -> frozenset[str] | None:
-    """Return the characters with which a line must begin for *pattern* to fit; None: any may.
+def beginning(pattern: str) -> tuple[frozenset[str], ...]:
+    """Return which characters may stand at each of the first places of a line that *pattern* fits.
 
-    Read from the pattern's own beginning where that is a class, a literal or a list of words; what
-    is harder to tell is left to the search itself.
+    As far as that is certain, and at most `_SHAPE_LENGTH` places; empty where any may stand first.
 
-    >>> sorted(first_characters(r"^(?P<level>WARN|INFO): .*$"))
-    ['I', 'W']
+    >>> [sorted(place) for place in beginning(r"^(?P<severity_text>WARN|INFO): .*$")][:1]
+    [['I', 'W']]
     """
-    rest = _GROUP.sub("", pattern.removeprefix("^"))
-    if bracket := re.match(r"\\\[(\??)", rest):
-        after = first_characters("^" + rest[bracket.end() :]) if bracket[1] else frozenset()
-        return None if after is None else after | {"["}
-    if word := re.match(r"[A-Z][A-Za-z0-9]*(?:\|[A-Z][A-Za-z0-9]*)*\)(?![?*{])", rest):
-        return frozenset(part[0] for part in word[0].rstrip(")").split("|"))
-    if letters := re.match(r"(\[[A-Za-z0-9_-]+\])(?![?*])(?!\{0)", rest):
-        return frozenset(chr(code) for code in range(33, 127) if re.match(letters[1], chr(code)))
-    return None
+    return tuple(_places(_parser.parse(pattern), ignore_case=False)[0][:_SHAPE_LENGTH])
 
 
-_GROUP = re.compile(r"^\(\?P<\w+>")
+_MANY = 256  # a class of more characters tells nothing apart
+
+
+def _places(parsed: Any, *, ignore_case: bool) -> tuple[list[frozenset[str]], bool]:
+    """Return the characters of the leading places of *parsed*, and whether what follows it would
+    stand at a certain place.
+    """
+    places: list[frozenset[str]] = []
+    for operation, argument in parsed:
+        name = str(operation)
+        if name == "AT":
+            continue
+        if name in ("LITERAL", "IN"):
+            members = [(operation, argument)] if name == "LITERAL" else argument
+            allowed = _members(members, ignore_case=ignore_case)
+            if allowed is None:
+                return places, False
+            places.append(allowed)
+        elif name == "SUBPATTERN":
+            _, on, off, inner = argument
+            found, is_certain = _places(
+                inner, ignore_case=(ignore_case or bool(on & re.I)) and not off & re.I
+            )
+            places += found
+            if not is_certain:
+                return places, False
+        elif name in ("MAX_REPEAT", "MIN_REPEAT"):
+            least, most, inner = argument
+            found, is_certain = _places(inner, ignore_case=ignore_case)
+            if least == 0:
+                after, _ = _places(parsed[_index(parsed, argument) + 1 :], ignore_case=ignore_case)
+                return places + _either([found, after]), False
+            places += found * min(least, _SHAPE_LENGTH) if is_certain else found
+            if least != most or not is_certain:
+                return places, False
+        elif name == "BRANCH":
+            ways = [_places(way, ignore_case=ignore_case) for way in argument[1]]
+            places += _either([found for found, _ in ways])
+            lengths = {len(found) for found, is_certain in ways if is_certain}
+            if len(lengths) != 1 or not all(is_certain for _, is_certain in ways):
+                return places, False
+        else:
+            return places, False
+    return places, True
+
+
+def _index(parsed: Any, argument: Any) -> int:
+    return next(index for index, (_, other) in enumerate(parsed) if other is argument)
+
+
+def _either(ways: list[list[frozenset[str]]]) -> list[frozenset[str]]:
+    """Join the places of alternatives, as far as each of them has some."""
+    return [frozenset().union(*place) for place in zip(*ways, strict=False)]
+
+
+def _members(members: Any, *, ignore_case: bool) -> frozenset[str] | None:
+    """Return the characters of a class; None where they are too many to tell anything."""
+    found: set[str] = set()
+    for operation, argument in members:
+        name = str(operation)
+        if name == "LITERAL":
+            found.add(chr(argument))
+        elif name == "RANGE" and argument[1] - argument[0] < _MANY:
+            found.update(chr(code) for code in range(argument[0], argument[1] + 1))
+        else:
+            return None
+    if ignore_case:
+        found |= {character.swapcase() for character in found}
+    return frozenset(found)
 
 
 # So many objects show which keys are usual. Decoding all that any format may read costs more than

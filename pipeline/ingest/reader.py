@@ -187,7 +187,7 @@ class _Reader:
             return
         records = _keyed(records)
         if records["is_partial"].any():
-            early = match(records["payload"], profile.formats)
+            early = match(records["payload"], profile.formats, len(profile.shares))
             records = join_partials(records, early.format_index.is_not_null())
         records, heads = self._with_heads(records, profile)
         marked = mark_starts(records)
@@ -203,7 +203,7 @@ class _Reader:
             if fits.any():
                 payload = payload.str.extract(pattern).zip_with(fits, payload)
                 continues = continues | fits
-        heads = match(payload, profile.formats)
+        heads = match(payload, profile.formats, len(profile.shares))
         format_index, pattern_index = heads.format_index, heads.pattern_index
         if continues.any():
             nothing = pl.Series([None], dtype=pl.Int32).new_from_index(0, len(payload))

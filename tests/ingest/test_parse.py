@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.ingest.formats import Format, load_formats
-from pipeline.ingest.heads import first_characters
+from pipeline.ingest.heads import beginning
 from pipeline.routes import http_route, without_numbers
 from tests.ingest.support import read_text
 
@@ -63,14 +63,14 @@ def test_lines_that_the_cheap_pattern_does_not_fit_are_read_by_the_whole_one() -
 
 
 @pytest.mark.parametrize("format_", load_formats(), ids=lambda format_: format_.name)
-def test_a_pattern_is_tried_on_every_first_character_that_its_samples_have(
+def test_a_pattern_is_tried_on_every_beginning_that_its_samples_have(
     format_: Format,
 ) -> None:
     for pattern in format_.patterns:
-        starts = first_characters(pattern)
+        places = beginning(pattern)
         for line in LINES:
-            if starts is not None and re.match(pattern, line):
-                assert line[0] in starts
+            if re.match(pattern, line):
+                assert all(line[i] in place for i, place in enumerate(places))
 
 
 @given(
