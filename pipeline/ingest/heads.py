@@ -6,7 +6,7 @@ by `parse`.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from re import _parser  # type: ignore[attr-defined]
@@ -205,9 +205,11 @@ def beginning(pattern: str) -> tuple[frozenset[str], ...]:
 
 
 _MANY = 256  # a class of more characters tells nothing apart
+# What the parser of the standard library gives: operations with their arguments.
+_Steps = Sequence[tuple[Any, Any]]
 
 
-def _places(parsed: Any, *, ignore_case: bool) -> tuple[list[frozenset[str]], bool]:
+def _places(parsed: _Steps, *, ignore_case: bool) -> tuple[list[frozenset[str]], bool]:
     """Return the characters of the leading places of *parsed*, and whether what follows it would
     stand at a certain place.
     """
@@ -250,7 +252,7 @@ def _places(parsed: Any, *, ignore_case: bool) -> tuple[list[frozenset[str]], bo
     return places, True
 
 
-def _index(parsed: Any, argument: Any) -> int:
+def _index(parsed: _Steps, argument: object) -> int:
     return next(index for index, (_, other) in enumerate(parsed) if other is argument)
 
 
@@ -259,7 +261,7 @@ def _either(ways: list[list[frozenset[str]]]) -> list[frozenset[str]]:
     return [frozenset().union(*place) for place in zip(*ways, strict=False)]
 
 
-def _members(members: Any, *, ignore_case: bool) -> frozenset[str] | None:
+def _members(members: _Steps, *, ignore_case: bool) -> frozenset[str] | None:
     """Return the characters of a class; None where they are too many to tell anything."""
     found: set[str] = set()
     for operation, argument in members:
