@@ -210,9 +210,11 @@ def _head(
     own = dict(format_.severities)
     number = severity.numbers(text, own)
     by_status = severity.from_status(status)
-    is_access = status.is_not_null()
-    number = by_status.zip_with(is_access, number)
-    inferred = is_access | number.is_null()
+    # A request that failed is an error whatever its line calls itself, and an error is one whatever
+    # status was answered.
+    is_by_status = (number.is_null() | (by_status > number)).fill_null(False)
+    number = by_status.zip_with(is_by_status, number)
+    inferred = is_by_status | number.is_null()
     if number.null_count():
         missing = number.is_null()
         number, text = _without_level(
