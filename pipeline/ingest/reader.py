@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from pipeline.ingest import exceptions, parse
+from pipeline.ingest import correlation, exceptions, parse
 from pipeline.ingest.assembly import INDENTED, LINK, TRACE, mark_starts
 from pipeline.ingest.detect import MAX_SAMPLE_LINES, SAMPLE_BYTES, Profile, detect
 from pipeline.ingest.envelopes import (
@@ -51,11 +51,6 @@ MAX_BODY_CHARACTERS = 65_536
 FAR_FROM_ENVELOPE_HOURS = 24
 HALF_A_YEAR = 181  # days
 _FATAL = r"^(?:panic: |fatal error: |Fatal Python error: |Segmentation fault|terminate called )"
-_TRACE_ID = r'(?i)\btrace[-_ ]?id"?\s?[=:]\s?"?([0-9a-f]{16,32})\b'
-_SPAN_ID = r'(?i)\bspan[-_ ]?id"?\s?[=:]\s?"?([0-9a-f]{8,16})\b'
-_REQUEST_ID = (
-    r'(?i)\b(?:x-)?(?:request|correlation)[-_ ]?id"?\s?[=:]\s?"?([0-9A-Za-z][0-9A-Za-z._-]{5,63})'
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,9 +404,7 @@ class _Reader:
             "service_name": pl.col("stream_service_name"),
             "container_id": pl.lit(self.identity.container_id, pl.String),
             "scope_name": pl.coalesce("scope_name", "envelope_scope"),
-            "trace_id": pl.coalesce("trace_id", pl.col("body").str.extract(_TRACE_ID)),
-            "span_id": pl.coalesce("span_id", pl.col("body").str.extract(_SPAN_ID)),
-            "request_id": pl.coalesce("request_id", pl.col("body").str.extract(_REQUEST_ID)),
+            **_ids(events),
             "http_route": http_route(events["url_path"]),
             "template_id": pl.lit(None, pl.String),
             "template": pl.lit(None, pl.String),
@@ -675,6 +668,20 @@ def _with_exceptions(events: pl.DataFrame) -> pl.DataFrame:
             if name != "exception_chain"
         },
     )
+
+
+def _ids(events: pl.DataFrame) -> dict[str, pl.Expr | pl.Series]:
+    """Take the ids of the format's fields, else those that stand anywhere in the event."""
+    text = events.select(
+        pl.when("is_multiline")
+        .then(pl.concat_str("payload", pl.lit("\n"), "body"))
+        .otherwise("payload")
+    ).to_series()
+    anywhere = correlation.correlate(text)
+    return {
+        name: own.zip_with(own.is_not_null(), anywhere[name])
+        for name, own in correlation.normal_ids(events).items()
+    }
 
 
 def _select(events: pl.DataFrame) -> pl.DataFrame:
