@@ -34,6 +34,14 @@ ZONE = click.option(
     metavar="ZONE",
     help="Zone of times that carry none, such as Europe/Berlin.  [default: UTC, and said so]",
 )
+FORMATS = click.option(
+    "--formats",
+    "formats_dir",
+    metavar="DIR",
+    envvar="ANALYZE_FORMATS",
+    show_envvar=True,
+    help="Folder of log formats of your own, one .toml file each, tried before the shipped ones.",
+)
 STRICT = click.option("--strict", is_flag=True, help="Fail when any source cannot be read.")
 OUTPUT = options(
     click.option(

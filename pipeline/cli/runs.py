@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from pipeline.cli.group import EXIT_CODES
-from pipeline.cli.options import LOGS, OUT, OUTPUT, STRICT, ZONE, options
+from pipeline.cli.options import FORMATS, LOGS, OUT, OUTPUT, STRICT, ZONE, options
 from pipeline.cli.output import documents, print_result, reported, teller
 from pipeline.model import Settings
 
