@@ -55,6 +55,17 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class FormatShare:
+    """What one format took of a source: events, their lines, and the line of the first."""
+
+    name: str
+    event_count: int
+    line_count: int
+    share: float
+    first_line_number: int
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceName:
     """A service's name, and where it was read."""
 
@@ -91,7 +102,7 @@ class SourceReading:
     compression: str | None
     encoding: str | None
     envelopes: list[str]
-    formats: list[Count]
+    formats: list[FormatShare]
     confidence: float | None
     byte_count: int
     line_count: int

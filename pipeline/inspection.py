@@ -4,7 +4,9 @@ Like `orchestrate`, this is where stages meet; here it is only the reading that 
 """
 
 import platform
+import tomllib
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -19,10 +21,10 @@ from pipeline.facts import (
     LineReading,
     SourceReading,
 )
-from pipeline.ingest import Options, Stream, find_streams, formats_with
+from pipeline.ingest import Options, Stream, find_streams, formats_with, load_formats
 from pipeline.ingest.explain import explain_line
 from pipeline.ingest.formats import Format
-from pipeline.ingest.own_formats import check_own_format, load_own_formats, read_own_format
+from pipeline.ingest.own_formats import check_own_format
 from pipeline.ingest.survey import survey_stream
 
 Tell = Callable[[str], None]
@@ -31,23 +33,20 @@ SHIPPED = "shipped"
 
 def list_formats(folder: Path | None) -> list[FormatSummary]:
     """Return every format in the order in which they are tried, those of *folder* first."""
-    own = _own_names(folder)
-    return [_summary(one, own) for one in formats_with(folder)]
+    formats = formats_with(folder)
+    return [_summary(one, folder) for one in formats]
 
 
-def _own_names(folder: Path | None) -> dict[str, str]:
-    if folder is None:
-        return {}
-    return {
-        one.name: str(folder if folder.is_file() else folder / f"{one.name}.toml")
-        for one in load_own_formats(folder)
-    }
+def _file_of(one: Format, folder: Path | None) -> Path | None:
+    """Return the file of a format of *folder*; None for a shipped one."""
+    if folder is None or one in load_formats():
+        return None
+    return folder if folder.is_file() else folder / f"{one.name}.toml"
 
 
-def _summary(one: Format, own: dict[str, str]) -> FormatSummary:
-    return FormatSummary(
-        one.name, one.title, one.kind, one.priority, own.get(one.name, SHIPPED)
-    )
+def _summary(one: Format, folder: Path | None) -> FormatSummary:
+    origin = str(_file_of(one, folder) or SHIPPED)
+    return FormatSummary(one.name, one.title, one.kind, one.priority, origin)
 
 
 def show_format(name: str, folder: Path | None) -> FormatDefinition:
@@ -57,23 +56,23 @@ def show_format(name: str, folder: Path | None) -> FormatDefinition:
         raise UsageError(
             f"there is no format {name!r}", hint=_near(name, formats) or "analyze formats list"
         )
-    one, own = formats[name], _own_names(folder)
-    source = Path(own[name]) if name in own else files("pipeline") / "formats" / f"{name}.toml"
+    one = formats[name]
+    source = _file_of(one, folder) or files("pipeline") / "formats" / f"{name}.toml"
+    text = source.read_text(encoding="utf-8")
+    raw = tomllib.loads(text)
     return FormatDefinition(
-        summary=_summary(one, own),
-        url=one.url or None,
-        description=one.description or None,
+        summary=_summary(one, folder),
+        url=raw.get("url"),
+        description=raw.get("description"),
         patterns=list(one.patterns),
         fields={column: list(keys) for column, keys in one.fields.items()},
         layouts=list(one.layouts),
         samples=[sample.line for sample in one.samples],
-        definition=source.read_text(encoding="utf-8"),
+        definition=text,
     )
 
 
 def _near(name: str, formats: dict[str, Format]) -> str | None:
-    from difflib import get_close_matches
-
     near = get_close_matches(name, formats, n=3)
     return f"near: {', '.join(near)}" if near else None
 
@@ -118,6 +117,11 @@ def diagnose(
     return Diagnosis(sorted(sources, key=lambda one: one.log_file_path), _versions())
 
 
+def taken_by(file: str, zone: str | None, folder: Path | None) -> Diagnosis:
+    """Return which formats take the lines of the log *file*."""
+    return diagnose([file], zone, folder)
+
+
 def _versions() -> dict[str, str]:
     names = ("aftershock", "polars", "duckdb", "pyarrow")
     return {"python": platform.python_version()} | {name: version(name) for name in names}
@@ -151,8 +155,3 @@ def _one_file(name: str) -> Stream:
     if len(streams) != 1 or len(streams[0].sources) != 1:
         raise UsageError(f"{name!r} names several files", hint="name one file")
     return streams[0]
-
-
-__all__ = [
-    "check_format", "diagnose", "explain", "list_formats", "read_own_format", "show_format",
-]  # fmt: skip

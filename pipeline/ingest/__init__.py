@@ -6,8 +6,8 @@ of a user). `reader` ties the steps together; `survey`, `explain` and `suggest` 
 """
 
 from pipeline.ingest.formats import load_formats
-from pipeline.ingest.own_formats import formats_with
 from pipeline.ingest.ledger import check_conservation, ledger_frame
+from pipeline.ingest.own_formats import formats_with
 from pipeline.ingest.reader import Batch, Options, merge_minutes, merge_rollup, read_stream
 from pipeline.ingest.sources import STDIN, Stream, find_streams
 

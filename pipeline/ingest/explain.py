@@ -22,7 +22,7 @@ from pipeline.ingest.parse import UNPARSED
 from pipeline.ingest.reader import Batch, Options, Reader
 from pipeline.ingest.sources import Source, Stream
 from pipeline.ingest.survey import with_sources_of_facts
-from pipeline.ingest.timestamps import LAYOUTS, parse_times
+from pipeline.ingest.timestamps import parse_times
 from pipeline.schema import WARN_SEVERITY
 
 _MAX_EVENT_LINES_SHOWN = 1000
@@ -248,8 +248,7 @@ def _time_source(event: Mapping[str, Any], written: str | None, format_: Format 
             (
                 name
                 for name in format_.layouts
-                if name in LAYOUTS
-                and not parse_times(pl.Series([written]), (name,))["timestamp"].null_count()
+                if not parse_times(pl.Series([written]), (name,))["timestamp"].null_count()
             ),
             None,
         )

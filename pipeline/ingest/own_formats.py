@@ -13,7 +13,6 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -67,7 +66,6 @@ class Checked:
     clashes: tuple[str, ...]
 
 
-@cache
 def formats_with(folder: Path | None) -> tuple[Format, ...]:
     """Return the formats of *folder* (or of one file), then the shipped ones, as they are tried.
 

@@ -4,6 +4,7 @@ The stream is read to its end by the same reader as in a run, with every event k
 of counting, so what is told is what a run does. Nothing but counts is held.
 """
 
+import math
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -12,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.facts import Count, Problem, ServiceName, Shape, SourceReading
+from pipeline.facts import Count, FormatShare, Problem, ServiceName, Shape, SourceReading
 from pipeline.ingest.formats import Format
 from pipeline.ingest.identity import identify
 from pipeline.ingest.parse import UNPARSED
@@ -31,7 +32,7 @@ SEVERITY_WORDS = ("unknown", "trace", "debug", "info", "warn", "error", "fatal")
 
 @dataclass(slots=True)
 class _Counts:
-    formats: Counter[str] = field(default_factory=Counter)
+    formats: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     time_sources: Counter[str] = field(default_factory=Counter)
     flags: Counter[str] = field(default_factory=Counter)
     severities: Counter[str] = field(default_factory=Counter)
@@ -96,7 +97,7 @@ def with_sources_of_facts(
 
 
 def _add(counts: _Counts, events: pl.DataFrame) -> None:
-    counts.formats.update(_tally(events["format_name"]))
+    _add_formats(counts.formats, events)
     counts.time_sources.update(_tally(events["time_source"]))
     counts.flags.update(_tally(events["time_flags"].explode().drop_nulls()))
     words = ((events["severity_number"].cast(pl.Int64) + 3) // 4).replace_strict(
@@ -109,6 +110,15 @@ def _add(counts: _Counts, events: pl.DataFrame) -> None:
     odd = events.filter(~pl.col("is_severity_inferred") & (pl.col("severity_number") == 0))
     counts.unknown_words.update(_tally(odd["severity_text"].drop_nulls().str.head(40)))
     _add_shapes(counts.shapes, events.filter(pl.col("format_name") == UNPARSED))
+
+
+def _add_formats(formats: dict[str, tuple[int, int, int]], events: pl.DataFrame) -> None:
+    found = events.group_by("format_name").agg(
+        pl.len(), pl.col("line_count").sum(), pl.col("line_number").min()
+    )
+    for name, size, lines, first in found.rows():
+        before, lines_before, at = formats.get(name, (0, 0, first))
+        formats[name] = (before + size, lines_before + lines, min(at, first))
 
 
 def _tally(values: pl.Series) -> dict[str, int]:
@@ -158,7 +168,7 @@ def _reading(
         compression=source.compression,
         encoding=row["encoding"],
         envelopes=layers if row["line_count"] else [],
-        formats=_shares(counts.formats, total),
+        formats=_formats(counts.formats, total),
         confidence=1 - row["unparsed_event_count"] / total if total else None,
         byte_count=row["byte_count"],
         line_count=row["line_count"],
@@ -190,6 +200,14 @@ def _reading(
 def _shares(counts: Counter[str], total: int) -> list[Count]:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [Count(name, size, size / total if total else 0.0) for name, size in ordered]
+
+
+def _formats(formats: Mapping[str, tuple[int, int, int]], total: int) -> list[FormatShare]:
+    ordered = sorted(formats.items(), key=lambda item: (-item[1][0], item[0]))
+    return [
+        FormatShare(name, size, lines, size / total, first)
+        for name, (size, lines, first) in ordered
+    ]
 
 
 def _shapes(shapes: Mapping[str, tuple[int, int, str]]) -> list[Shape]:
@@ -238,8 +256,19 @@ def _unparsed_problems(reading: SourceReading) -> Iterable[Problem]:
         return
     what = "mostly not understood: " if share > 1 - _LOW_CONFIDENCE else ""
     yield Problem(
-        f"{what}{share:.1%} of the events were taken by no format; only their text is known",
+        f"{what}{_part(share)} of the events were taken by no format; only their text is known",
         f"analyze formats suggest {shlex.quote(reading.log_file_path)}",
+    )
+
+
+def _part(share: float) -> str:
+    """Return a share in words; rounded down, so that nothing is called all that is not."""
+    return (
+        "all"
+        if share == 1
+        else f"{math.floor(share * 1000) / 10:g} %"
+        if share >= 0.001
+        else "<0.1 %"
     )
 
 
@@ -248,14 +277,14 @@ def _time_problems(reading: SourceReading) -> Iterable[Problem]:
     sources = {one.name: one for one in reading.time_sources}
     if "none" in sources:
         yield Problem(
-            f"{sources['none'].share:.1%} of the events have no time and are in no rate",
+            f"{_part(sources['none'].share)} of the events have no time and are in no rate",
             "collect with docker logs -t or kubectl logs --timestamps, or teach the format: "
             f"analyze formats suggest {path}",
         )
     flags = {one.name: one for one in reading.inferences}
     if "tz_assumed" in flags:
         yield Problem(
-            f"{flags['tz_assumed'].share:.1%} of the times carry no zone and are taken for UTC",
+            f"{_part(flags['tz_assumed'].share)} of the times carry no zone and are taken for UTC",
             "name the zone: --tz Europe/Berlin",
         )
     if "far_from_envelope" in flags:

@@ -21,6 +21,7 @@ __all__ = [
     "render_html",
     "render_line",
     "render_markdown",
+    "render_taken",
     "render_terminal",
     "to_json",
 ]
@@ -115,3 +116,10 @@ def render_format_check(check: "FormatCheck", *, width: int, color: bool) -> str
     from pipeline.render import inspections
 
     return inspections.render_format_check(check, width=width, color=color)
+
+
+def render_taken(diagnosis: "Diagnosis", *, width: int, color: bool) -> str:
+    """Return which formats took how many lines of each source."""
+    from pipeline.render import inspections
+
+    return inspections.render_taken(diagnosis, width=width, color=color)

@@ -14,11 +14,12 @@ from pipeline.facts import (
     Diagnosis,
     FormatCheck,
     FormatDefinition,
+    FormatShare,
     FormatSummary,
     LineReading,
     SourceReading,
 )
-from pipeline.render.figures import count, moment, percent
+from pipeline.render.figures import count, many, moment, percent
 from pipeline.render.terminal import MIN_WIDTH, Painter, cells, cut, pad, painter, wrap
 from pipeline.render.untrusted import terminal_text
 
@@ -84,7 +85,8 @@ def _lines(lines: Sequence[str]) -> str:
 
 
 def _labelled(label: str, text: str, width: int) -> list[str]:
-    return wrap(f"{label:<{_LABEL}}{text}", width, _LABEL)
+    head, *rest = wrap(text, width - _LABEL)
+    return [f"{label:<{_LABEL}}{head}", *(" " * _LABEL + line for line in rest)]
 
 
 def render_definition(definition: FormatDefinition, *, width: int, color: bool) -> str:
@@ -117,10 +119,9 @@ def render_format_check(check: FormatCheck, *, width: int, color: bool) -> str:
     """Return what checking a definition found, the answer first."""
     width, paint = max(width, MIN_WIDTH), painter(color)
     word = paint("UNUSABLE", _BAD) if check.problems else paint("SOUND", _GOOD)
-    patterns = f"{check.pattern_count} patterns, " if check.pattern_count else ""
-    lines = [
-        f"{word}  {terminal_text(check.name)}: {patterns}{check.sample_count} samples",
-    ]
+    patterns = f"{many(check.pattern_count, 'pattern')}, " if check.pattern_count else ""
+    samples = many(check.sample_count, "sample")
+    lines = [f"{word}  {terminal_text(check.name)}: {patterns}{samples}"]
     for text in check.problems:
         lines += _labelled("problem", terminal_text(text), width)
     for text in check.clashes:
@@ -128,6 +129,30 @@ def render_format_check(check: FormatCheck, *, width: int, color: bool) -> str:
     if check.clashes and not check.problems:
         lines += _labelled("", "own formats are tried first, so these lines become its own", width)
     return _lines(lines)
+
+
+def render_taken(diagnosis: Diagnosis, *, width: int, color: bool) -> str:
+    """Return which formats took how many lines of each source."""
+    width, paint = max(width, MIN_WIDTH), painter(color)
+    blocks = []
+    for one in diagnosis.sources:
+        head = [paint(terminal_text(one.log_file_path), _BOLD)]
+        if one.error:
+            head += [paint(line, _BAD) for line in _labelled("not read", one.error, width)]
+        if one.envelopes:
+            head += _labelled("envelope", terminal_text(" > ".join(one.envelopes)), width)
+        rows = [("format", "events", "lines", "share", "first line")] + [
+            (
+                terminal_text(taken.name),
+                count(taken.event_count),
+                count(taken.line_count),
+                percent(taken.share),
+                str(taken.first_line_number),
+            )
+            for taken in one.formats
+        ]
+        blocks.append([*head, *_table(rows, width, paint), *_unknown(one, width)])
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
 
 
 def render_diagnosis(diagnosis: Diagnosis, *, width: int, color: bool) -> str:
@@ -147,7 +172,7 @@ def _summary(diagnosis: Diagnosis, width: int, paint: Painter) -> list[str]:
     failed = sum(one.error is not None for one in sources)
     doubtful = sum(bool(one.problems) and one.error is None for one in sources)
     parts = [
-        f"{count(len(sources))} sources",
+        many(len(sources), "source"),
         f"{count(sum(one.line_count for one in sources))} lines",
         f"{count(events)} events",
         f"{percent(1 - unparsed / events if events else None)} understood",
@@ -175,14 +200,20 @@ def _source(one: SourceReading, width: int, paint: Painter) -> list[str]:
         lines += _labelled("level", _shares(one.severities), width)
         lines += _labelled("", f"from {_shares(one.severity_sources)}", width)
         lines += _labelled("service", _services(one), width)
+    lines += _unknown(one, width)
+    for problem in one.problems:
+        text = terminal_text(problem.text)
+        lines += [paint(row, _DOUBT) for row in _labelled("problem", text, width)]
+        lines += _labelled("do", terminal_text(problem.remedy), width)
+    return lines
+
+
+def _unknown(one: SourceReading, width: int) -> list[str]:
+    lines = []
     for shape in one.unparsed_shapes:
         text = f"{count(shape.event_count)} like line {shape.line_number}: "
         room = max(width - _LABEL - cells(text), 20)
         lines += _labelled("unknown", text + cut(terminal_text(shape.example), room), width)
-    for problem in one.problems:
-        text = terminal_text(problem.text)
-        lines += [paint(row, _DOUBT) for row in _labelled("problem", text, width)]
-        lines += _labelled("  do", terminal_text(problem.remedy), width)
     return lines
 
 
@@ -195,7 +226,7 @@ def _events(one: SourceReading) -> str:
     return ", ".join(parts)
 
 
-def _shares(counts: Sequence[Count]) -> str:
+def _shares(counts: Sequence[Count | FormatShare]) -> str:
     return ", ".join(f"{terminal_text(one.name)} {percent(one.share)}" for one in counts) or "none"
 
 
