@@ -84,6 +84,21 @@ def load_formats() -> tuple[Format, ...]:
     return tuple(sorted(formats, key=lambda format_: (format_.priority, format_.name)))
 
 
+@cache
+def json_fields(format_: Format) -> Mapping[str, tuple[str, ...]]:
+    """Return the keys of each column of a JSON format: its own, then those of any (`_traffic`)."""
+    fields = dict(format_.fields)
+    for column, common in _traffic_keys().items():
+        fields[column] = tuple(dict.fromkeys((*fields.get(column, ()), *common)))
+    return fields
+
+
+@cache
+def _traffic_keys() -> Mapping[str, tuple[str, ...]]:
+    text = (files("pipeline") / "formats" / "_traffic.toml").read_text(encoding="utf-8")
+    return {column: tuple(keys) for column, keys in tomllib.loads(text)["fields"].items()}
+
+
 def parse_format(file_name: str, text: str) -> Format:
     """Read one definition; raises `FormatError` naming *file_name* and what is wrong."""
     try:

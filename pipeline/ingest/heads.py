@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from pipeline.ingest.decode import decode_objects
-from pipeline.ingest.formats import Format
+from pipeline.ingest.formats import Format, json_fields
 
 _PAIR = r'[A-Za-z_@][A-Za-z0-9_.@/-]*=(?:"(?:[^"\\]|\\.)*"|[^ "]*)'
 _LOGFMT = rf"^{_PAIR}(?: {_PAIR}){{2}}"
@@ -47,7 +47,7 @@ def json_keys(formats: tuple[Format, ...]) -> tuple[str, ...]:
         key
         for format_ in formats
         if format_.kind == "json"
-        for keys in (format_.require, *format_.fields.values())
+        for keys in (format_.require, *json_fields(format_).values())
         for key in keys
     }
     return tuple(sorted(dotted | {key.partition(".")[0] for key in dotted}))

@@ -17,7 +17,7 @@ import polars as pl
 
 from pipeline.ingest import severity
 from pipeline.ingest.decode import resolve
-from pipeline.ingest.formats import Format
+from pipeline.ingest.formats import Format, json_fields
 from pipeline.ingest.layouts import YEARLESS
 from pipeline.ingest.timestamps import parse_times
 from pipeline.schema import EVENTS, TIMESTAMP
@@ -52,6 +52,7 @@ _SPECIAL = frozenset(
      "http_response_status_code", *_DURATIONS)
 )  # fmt: skip
 _HEAD_CELLS = (_SPECIAL | {"body"}) - frozenset(_DURATIONS)
+_VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE")
 _MAX_ATTRIBUTE_BYTES = 8192
 _MAX_ATTRIBUTES = 64
 
@@ -67,7 +68,7 @@ def read_heads(
     """
     parts = [
         _beside(part, _head(part["payload"], cells, format_, pattern, zone))
-        for part, format_, pattern, cells in by_format(records, objects, formats, _HEAD_CELLS)
+        for part, format_, pattern, cells in _by_format(records, objects, formats, _HEAD_CELLS)
     ]
     if (rest := records.filter(pl.col("format_index").is_null())).height:
         parts.append(_beside(rest, _unparsed(rest["payload"])))
@@ -83,7 +84,7 @@ def read_details(
 ) -> pl.DataFrame:
     """Read the remaining columns of the events that are kept; the same contract as `read_heads`."""
     parts = []
-    for part, format_, pattern, cells in by_format(records, objects, formats):
+    for part, format_, pattern, cells in _by_format(records, objects, formats):
         details = _details(part["payload"], cells, format_, pattern)
         parts.append(_beside(part, details))
     if (rest := records.filter(pl.col("format_index").is_null())).height:
@@ -102,7 +103,7 @@ def _beside(part: pl.DataFrame, columns: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([part, columns], how="horizontal")
 
 
-def by_format(
+def _by_format(
     records: pl.DataFrame,
     objects: pl.DataFrame,
     formats: tuple[Format, ...],
@@ -129,7 +130,7 @@ def by_format(
             rows = part.select("row").join(objects, on="row", how="left", maintain_order="left")
             cells = {
                 column: resolve(rows, keys)
-                for column, keys in format_.fields.items()
+                for column, keys in json_fields(format_).items()
                 if wanted is None or column in wanted
             }
         elif format_.kind == "logfmt":
@@ -206,6 +207,8 @@ def _head(
         )
     method, path = _request(cells, count)
     status = cells.get("http_response_status_code", _nulls(count)).cast(pl.Int16, strict=False)
+    if format_.kind == "json":
+        method, path, status = _of_requests(method, path, status)
     text = cells.get("severity_text", _nulls(count))
     own = dict(format_.severities)
     number = severity.numbers(text, own)
@@ -281,13 +284,36 @@ def in_zone(times: pl.DataFrame, zone: str | None) -> pl.DataFrame:
 
 
 def _request(cells: Cells, count: int) -> tuple[pl.Series, pl.Series]:
-    if "request" in cells:
+    method = cells.get("http_request_method")
+    url = cells.get("url")
+    if "request" in cells and cells["request"].null_count() < count:
         parts = cells["request"].str.extract_groups(r"^([A-Z]{2,16}) ([^ ]*)(?: .*)?$")
-        method, url = (parts.struct.field(name) for name in parts.struct.fields)
-    else:
-        method = cells.get("http_request_method", _nulls(count))
-        url = cells.get("url", _nulls(count))
-    return method, _path(url)
+        verb, target = (parts.struct.field(name) for name in parts.struct.fields)
+        method = verb if method is None else verb.zip_with(verb.is_not_null(), method)
+        url = target if url is None else target.zip_with(verb.is_not_null(), url)
+    nothing = _nulls(count)
+    return (
+        nothing if method is None else method,
+        nothing if url is None else _path(url),
+    )
+
+
+def _of_requests(
+    method: pl.Series, path: pl.Series, status: pl.Series
+) -> tuple[pl.Series, pl.Series, pl.Series]:
+    """Keep what is told of a request: keys of these names may hold anything else."""
+    if method.null_count() == path.null_count() == status.null_count() == len(method):
+        return method, path, status
+    rows = pl.DataFrame({"method": method, "path": path, "status": status})
+    is_verb = pl.col("method").is_in(_VERBS)
+    has_path = pl.col("path").str.starts_with("/")
+    has_status = pl.col("status").is_between(100, 599)
+    kept = rows.select(
+        pl.when(is_verb).then("method"),
+        pl.when(is_verb | (has_path & has_status)).then("path"),
+        pl.when(has_status & (is_verb | has_path)).then("status"),
+    )
+    return kept["method"], kept["path"], kept["status"]
 
 
 def _path(url: pl.Series) -> pl.Series:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from pipeline.ingest import correlation, exceptions, parse
+from pipeline.ingest import correlation, durations, exceptions, parse
 from pipeline.ingest.assembly import INDENTED, LINK, TRACE, mark_starts
 from pipeline.ingest.detect import MAX_SAMPLE_LINES, SAMPLE_BYTES, Profile, detect
 from pipeline.ingest.envelopes import (
@@ -100,7 +100,7 @@ def read_stream(
     The rows have the columns of `LEDGER`. A source that cannot be read gets its row with the
     reason.
     """
-    reader = Reader(stream, options)
+    reader = _Reader(stream, options)
     yield from reader.batches()
     ledger.extend(reader.ledger_rows())
 
@@ -108,9 +108,7 @@ def read_stream(
 _Block = tuple[pl.DataFrame, bytes, int]  # lines, their bytes, the source they are of
 
 
-class Reader:
-    """One pass over a stream; `profile` says, from the first batch on, what it was found to be."""
-
+class _Reader:
     def __init__(self, stream: Stream, options: Options) -> None:
         self.stream = stream
         self.options = options
@@ -121,7 +119,6 @@ class Reader:
         self.last_times: dict[str, object] = {}
 
     def batches(self) -> Iterator[Batch]:
-        """Yield a batch a block; the counts of `ledger_rows` are those of what was yielded."""
         # One block behind: the last one is finished at once, so that a small file is one pass.
         previous: pl.DataFrame | None = None
         for lines, raw, index in self._profiled():
@@ -408,6 +405,7 @@ class Reader:
             "container_id": pl.lit(self.identity.container_id, pl.String),
             "scope_name": pl.coalesce("scope_name", "envelope_scope"),
             **_ids(events),
+            "duration_ms": _durations(events),
             "http_route": http_route(events["url_path"]),
             "template_id": pl.lit(None, pl.String),
             "template": pl.lit(None, pl.String),
@@ -685,6 +683,14 @@ def _ids(events: pl.DataFrame) -> dict[str, pl.Expr | pl.Series]:
         name: own.zip_with(own.is_not_null(), anywhere[name])
         for name, own in correlation.normal_ids(events).items()
     }
+
+
+def _durations(events: pl.DataFrame) -> pl.Series:
+    """Take the duration of the format's field, else the one that the first line tells."""
+    own = events["duration_ms"]
+    rows = own.is_null().arg_true()
+    part = events[rows]
+    return own.scatter(rows, durations.milliseconds(part["payload"], part["format_name"]))
 
 
 def _select(events: pl.DataFrame) -> pl.DataFrame:
