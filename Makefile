@@ -36,7 +36,7 @@ test-wheel: $(VENV)/.installed-dev  ## the quick tests against the built wheel
 	$(PYTHON) -m venv $(WHEEL)/venv
 	wheel=$$(ls $(WHEEL)/*.whl) && \
 	$(WHEEL)/venv/bin/python -m pip install --quiet --disable-pip-version-check "$$wheel[dev]"
-	cp -R tests pyproject.toml $(WHEEL)
+	cp -R tests fixtures pyproject.toml $(WHEEL)
 	cd $(WHEEL) && venv/bin/python -I -m pytest -q -n 2 --dist loadfile -o pythonpath=. \
 		--ignore=tests/test_docs.py
 

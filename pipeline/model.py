@@ -92,7 +92,8 @@ class Settings:
 
     *baseline*: paths of logs of the normal period, or one window `A..B`, a duration `24h`, or
     `auto`. *since* and *until* cut the candidate window. *zone* is that of times which carry none
-    (None: UTC, and said).
+    (None: UTC, and said). *formats_dir*: a folder of log formats that are tried before the shipped
+    ones.
     """
 
     baseline: tuple[str, ...] = ("auto",)
@@ -104,6 +105,7 @@ class Settings:
     author: str | None = None
     is_strict: bool = False
     keeps_all_events: bool = False
+    formats_dir: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,8 +50,8 @@ from pipeline.ingest import (
     Stream,
     check_conservation,
     find_streams,
+    formats_with,
     ledger_frame,
-    load_formats,
     merge_minutes,
     merge_rollup,
     read_stream,
@@ -105,7 +105,7 @@ def read(
     Raises `SourceError` when nothing can be read, `ConservationError` when a line is missing.
     """
     options = Options(
-        formats=load_formats(),
+        formats=formats_with(Path(settings.formats_dir) if settings.formats_dir else None),
         zone=settings.zone,
         keep_all=settings.keeps_all_events,
         borders=named_borders(settings),

@@ -352,7 +352,14 @@ def test_report_renders_again_elsewhere(run: Run, place: Path, tmp_path: Path) -
         assert contents(tmp_path / "again")[name] == contents(place)[name]
 
 
-@pytest.mark.parametrize("command", [[], *([name] for name in sorted(cli.analyze.commands))])
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        *([name] for name in sorted(cli.analyze.commands)),
+        *(["formats", name] for name in sorted(cli.formats.commands)),
+    ],
+)
 def test_every_command_has_help(run: Run, command: list[str]) -> None:
     ran = run(*command, "--help")
 

@@ -5,6 +5,7 @@ import re
 import shlex
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -32,9 +33,20 @@ def _help(*command: str) -> str:
     return f"```text\n$ {' '.join(('analyze', *command))} --help\n{shown.output.rstrip()}\n```\n"
 
 
+def command_paths(
+    group: click.Group = analyze, above: tuple[str, ...] = ()
+) -> list[tuple[str, ...]]:
+    """Every command as the words that name it, groups before their own commands."""
+    paths = []
+    for name, command in sorted(group.commands.items()):
+        paths.append((*above, name))
+        if isinstance(command, click.Group):
+            paths += command_paths(command, (*above, name))
+    return paths
+
+
 def command_line() -> str:
-    names = sorted(analyze.commands)
-    parts = [_help(), *(f"## {name}\n\n{_help(name)}" for name in names)]
+    parts = [_help(), *(f"## {' '.join(path)}\n\n{_help(*path)}" for path in command_paths())]
     return "# The command line\n\nWritten from the program's own help.\n\n" + "\n".join(parts)
 
 

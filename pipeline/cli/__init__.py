@@ -11,13 +11,14 @@ import traceback
 import click
 
 from pipeline.cli.group import analyze
+from pipeline.cli.inspect import doctor, formats
 from pipeline.cli.output import visible
 from pipeline.cli.runs import demo, ingest, report, run
 from pipeline.model import ExitCode
 
-__all__ = ["analyze", "main"]
+__all__ = ["analyze", "formats", "main"]
 
-for _command in (run, ingest, report, demo):
+for _command in (run, ingest, report, doctor, formats, demo):
     analyze.add_command(_command)
 
 

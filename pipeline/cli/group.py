@@ -25,6 +25,7 @@ class DefaultGroup(click.Group):
     default = "run"
     sections: ClassVar[dict[str, tuple[str, ...]]] = {
         "Analyse": ("run", "ingest", "report"),
+        "See how logs are read": ("doctor", "formats"),
         "Try": ("demo",),
     }
 
@@ -70,5 +71,6 @@ def analyze() -> None:
       analyze logs/ --baseline 24h          last day against the day before it
       analyze logs/ --baseline last-week/   against logs of a normal week
       docker logs api 2>&1 | analyze - --baseline normal.log
+      analyze doctor logs/                  see what was understood of them
       analyze demo                          see a report on made-up logs
     """

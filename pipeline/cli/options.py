@@ -34,7 +34,23 @@ ZONE = click.option(
     metavar="ZONE",
     help="Zone of times that carry none, such as Europe/Berlin.  [default: UTC, and said so]",
 )
+FORMATS = click.option(
+    "--formats",
+    "formats_dir",
+    metavar="DIR",
+    envvar="ANALYZE_FORMATS",
+    show_envvar=True,
+    type=click.Path(path_type=Path),
+    help="Folder of log formats of your own, one .toml file each, tried before the shipped ones.",
+)
 STRICT = click.option("--strict", is_flag=True, help="Fail when any source cannot be read.")
+COLOR = click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Colour on the terminal.",
+)
 OUTPUT = options(
     click.option(
         "--format",
@@ -48,11 +64,5 @@ OUTPUT = options(
         "--json", "as_json", is_flag=True, help="Print result.json on stdout and nothing else."
     ),
     click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
-    click.option(
-        "--color",
-        type=click.Choice(["auto", "always", "never"]),
-        default="auto",
-        show_default=True,
-        help="Colour in the terminal summary.",
-    ),
+    COLOR,
 )

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from pipeline.cli.group import EXIT_CODES
-from pipeline.cli.options import LOGS, OUT, OUTPUT, STRICT, ZONE, options
+from pipeline.cli.options import FORMATS, LOGS, OUT, OUTPUT, STRICT, ZONE, options
 from pipeline.cli.output import documents, print_result, reported, teller
 from pipeline.model import Settings
 
@@ -25,6 +25,7 @@ from pipeline.model import Settings
     click.option("--since", metavar="TIME", help="Start of the candidate window."),
     click.option("--until", metavar="TIME", help="End of the candidate window."),
     ZONE,
+    FORMATS,
     click.option(
         "--now",
         metavar="TIME",
@@ -60,6 +61,7 @@ def run(
     as_json: bool,
     quiet: bool,
     color: str,
+    formats_dir: Path | None,
     **asked: Any,  # noqa: ANN401  # click passes the rest by name
 ) -> None:
     """Compare LOGS with their baseline and write an incident report.
@@ -75,6 +77,7 @@ def run(
             baseline=asked.pop("baseline") or ("auto",),
             is_strict=strict,
             keeps_all_events=events == "all",
+            formats_dir=str(formats_dir) if formats_dir else None,
             **asked,
         )
         outcome = orchestrate.analyze(
@@ -88,6 +91,7 @@ def run(
 @LOGS
 @OUT
 @ZONE
+@FORMATS
 @STRICT
 @click.option(
     "--events",
@@ -98,13 +102,24 @@ def run(
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def ingest(
-    logs: tuple[str, ...], out: Path, zone: str | None, strict: bool, events: str, quiet: bool
+    logs: tuple[str, ...],
+    out: Path,
+    zone: str | None,
+    formats_dir: Path | None,
+    strict: bool,
+    events: str,
+    quiet: bool,
 ) -> None:
     """Only read LOGS into Parquet: events, counts, and the ledger of where every line went."""
     with reported():
         from pipeline import orchestrate
 
-        settings = Settings(zone=zone, is_strict=strict, keeps_all_events=events == "all")
+        settings = Settings(
+            zone=zone,
+            formats_dir=str(formats_dir) if formats_dir else None,
+            is_strict=strict,
+            keeps_all_events=events == "all",
+        )
         ledger = orchestrate.ingest(logs, out, settings, tell=teller(quiet))
         if not quiet:
             click.echo(

@@ -1,12 +1,13 @@
 """From paths to tables: which files are read, what their lines become, where every line went.
 
 Public: `find_streams` (what would be read), `read_stream` (one stream to batches), `merge_rollup`
-and `merge_minutes` (counts add up), `check_conservation`, `load_formats`. `reader` ties the steps
-together.
+and `merge_minutes` (counts add up), `check_conservation`, `load_formats`, `formats_with` (and those
+of a user). `reader` ties the steps together; `survey`, `explain` and `suggest` tell what it does.
 """
 
 from pipeline.ingest.formats import load_formats
 from pipeline.ingest.ledger import check_conservation, ledger_frame
+from pipeline.ingest.own_formats import formats_with
 from pipeline.ingest.reader import Batch, Options, merge_minutes, merge_rollup, read_stream
 from pipeline.ingest.sources import STDIN, Stream, find_streams
 
@@ -17,6 +18,7 @@ __all__ = [
     "Stream",
     "check_conservation",
     "find_streams",
+    "formats_with",
     "ledger_frame",
     "load_formats",
     "merge_minutes",

@@ -35,7 +35,8 @@ _LINK = (
     r"|^\s*(?:--- End of .*stack trace|  --- End of inner exception)"
 )
 _INDENTED = (
-    r"^(?:[ \t]|[}\])]|\"\}|#[0-9]+ |at [A-Za-z_$<]|from /|-> |\| |\+-|[│┃╭╰├└❱^~]"
+    r"^(?:[ \t]|[}\])]|\"\}|#[0-9]+ |at [A-Za-z_$<]|from /|-> |\| |\+-|[│┃╭╰├└❱]"
+    r"|[\^~]+\s*$"
     r"|note: |> File \""
     # What SQLAlchemy and database drivers print below the line that names their exception.
     r"|\[SQL: |\[parameters: |\[cached since |\(Background on this error at: "

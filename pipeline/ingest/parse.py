@@ -68,7 +68,7 @@ def read_heads(
     """
     parts = [
         _beside(part, _head(part["payload"], cells, format_, pattern, zone))
-        for part, format_, pattern, cells in _by_format(records, objects, formats, _HEAD_CELLS)
+        for part, format_, pattern, cells in by_format(records, objects, formats, _HEAD_CELLS)
     ]
     if (rest := records.filter(pl.col("format_index").is_null())).height:
         parts.append(_beside(rest, _unparsed(rest["payload"])))
@@ -84,7 +84,7 @@ def read_details(
 ) -> pl.DataFrame:
     """Read the remaining columns of the events that are kept; the same contract as `read_heads`."""
     parts = []
-    for part, format_, pattern, cells in _by_format(records, objects, formats):
+    for part, format_, pattern, cells in by_format(records, objects, formats):
         details = _details(part["payload"], cells, format_, pattern)
         parts.append(_beside(part, details))
     if (rest := records.filter(pl.col("format_index").is_null())).height:
@@ -103,7 +103,7 @@ def _beside(part: pl.DataFrame, columns: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([part, columns], how="horizontal")
 
 
-def _by_format(
+def by_format(
     records: pl.DataFrame,
     objects: pl.DataFrame,
     formats: tuple[Format, ...],

@@ -100,7 +100,7 @@ def read_stream(
     The rows have the columns of `LEDGER`. A source that cannot be read gets its row with the
     reason.
     """
-    reader = _Reader(stream, options)
+    reader = Reader(stream, options)
     yield from reader.batches()
     ledger.extend(reader.ledger_rows())
 
@@ -108,7 +108,9 @@ def read_stream(
 _Block = tuple[pl.DataFrame, bytes, int]  # lines, their bytes, the source they are of
 
 
-class _Reader:
+class Reader:
+    """One pass over a stream; `profile` says, from the first batch on, what it was found to be."""
+
     def __init__(self, stream: Stream, options: Options) -> None:
         self.stream = stream
         self.options = options
@@ -119,6 +121,7 @@ class _Reader:
         self.last_times: dict[str, object] = {}
 
     def batches(self) -> Iterator[Batch]:
+        """Yield a batch a block; the counts of `ledger_rows` are those of what was yielded."""
         # One block behind: the last one is finished at once, so that a small file is one pass.
         previous: pl.DataFrame | None = None
         for lines, raw, index in self._profiled():

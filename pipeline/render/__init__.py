@@ -6,14 +6,22 @@ Importing this package is cheap: what a document needs is imported when that doc
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pipeline.facts import Diagnosis, FormatCheck, FormatDefinition, FormatSummary, LineReading
     from pipeline.model import Result
 
 __all__ = [
+    "facts_json",
     "from_json",
     "json_schema",
     "render_criteria",
+    "render_definition",
+    "render_diagnosis",
+    "render_format_check",
+    "render_format_list",
     "render_html",
+    "render_line",
     "render_markdown",
+    "render_taken",
     "render_terminal",
     "to_json",
 ]
@@ -66,3 +74,52 @@ def render_markdown(result: "Result") -> str:
     from pipeline.render import documents
 
     return documents.render_markdown(result)
+
+
+def facts_json(facts: object) -> str:
+    """Return values of `pipeline.facts` as JSON, times in UTC with Z."""
+    from pipeline.render import inspections
+
+    return inspections.facts_json(facts)
+
+
+def render_diagnosis(diagnosis: "Diagnosis", *, width: int, color: bool) -> str:
+    """Return what `doctor` found for a terminal of *width* columns."""
+    from pipeline.render import inspections
+
+    return inspections.render_diagnosis(diagnosis, width=width, color=color)
+
+
+def render_line(line: "LineReading", *, width: int, color: bool) -> str:
+    """Return how one line is read for a terminal of *width* columns."""
+    from pipeline.render import inspections
+
+    return inspections.render_line(line, width=width, color=color)
+
+
+def render_format_list(formats: "list[FormatSummary]", *, width: int, color: bool) -> str:
+    """Return one line a format."""
+    from pipeline.render import inspections
+
+    return inspections.render_format_list(formats, width=width, color=color)
+
+
+def render_definition(definition: "FormatDefinition", *, width: int, color: bool) -> str:
+    """Return one format in full."""
+    from pipeline.render import inspections
+
+    return inspections.render_definition(definition, width=width, color=color)
+
+
+def render_format_check(check: "FormatCheck", *, width: int, color: bool) -> str:
+    """Return what checking a definition found."""
+    from pipeline.render import inspections
+
+    return inspections.render_format_check(check, width=width, color=color)
+
+
+def render_taken(diagnosis: "Diagnosis", *, width: int, color: bool) -> str:
+    """Return which formats took how many lines of each source."""
+    from pipeline.render import inspections
+
+    return inspections.render_taken(diagnosis, width=width, color=color)

@@ -46,7 +46,7 @@ def render_terminal(result: Result, *, width: int, color: bool, files: list[str]
     character but the newline, whatever the logs held.
     """
     width = max(width, MIN_WIDTH)
-    paint = _paint if color else _plain
+    paint = painter(color)
     blocks = [
         [*_verdict(result, width, paint), *_coverage(result, width, paint)],
         _table(result, width, paint),
@@ -54,6 +54,11 @@ def render_terminal(result: Result, *, width: int, color: bool, files: list[str]
         [*_files(files, width), *_next(result, files, width, paint)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def painter(color: bool) -> Painter:
+    """Return what colours text, or leaves it as it is."""
+    return _paint if color else _plain
 
 
 def _paint(text: str, style: str) -> str:
@@ -75,7 +80,8 @@ def _cells_of(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def _cut(text: str, width: int) -> str:
+def cut(text: str, width: int) -> str:
+    """Return *text* in at most *width* columns, with an ellipsis where some was lost."""
     if cells(text) <= width:
         return text
     out, used = [], 0
@@ -87,12 +93,13 @@ def _cut(text: str, width: int) -> str:
     return "".join(out) + "…"
 
 
-def _pad(text: str, width: int, *, is_right: bool = False) -> str:
+def pad(text: str, width: int, *, is_right: bool = False) -> str:
+    """Return *text* filled with blanks to *width* columns."""
     space = " " * (width - cells(text))
     return space + text if is_right else text + space
 
 
-def _wrap(text: str, width: int, indent: int = 0) -> list[str]:
+def wrap(text: str, width: int, indent: int = 0) -> list[str]:
     """Break *text* at spaces; a word longer than a line is broken where it must be."""
     lines: list[str] = []
     line = ""
@@ -103,7 +110,7 @@ def _wrap(text: str, width: int, indent: int = 0) -> list[str]:
             line, room = "", width - indent
         line = f"{line} {word}" if line else word
         while cells(line) > room:
-            head = _cut(line, room + 1)[:-1] or line[0]
+            head = cut(line, room + 1)[:-1] or line[0]
             lines.append(head)
             line, room = line[len(head) :], width - indent
     lines.append(line)
@@ -113,7 +120,7 @@ def _wrap(text: str, width: int, indent: int = 0) -> list[str]:
 
 def _verdict(result: Result, width: int, paint: Painter) -> list[str]:
     word = VERDICT_WORDS[result.verdict].upper()
-    lines = _wrap(f"{word}  {terminal_text(result.headline)}", width, len(word) + 2)
+    lines = wrap(f"{word}  {terminal_text(result.headline)}", width, len(word) + 2)
     lines[0] = paint(word, _STYLES[result.verdict]) + lines[0][len(word) :]
     facts = []
     totals = result.totals
@@ -126,12 +133,12 @@ def _verdict(result: Result, width: int, paint: Painter) -> list[str]:
         facts.append(f"onset {moment(onset)} UTC")
         if any(one.is_regression and one.is_ongoing for one in result.findings):
             facts.append("going on at the end of the data")
-    return lines + (_wrap(" · ".join(facts), width) if facts else [])
+    return lines + (wrap(" · ".join(facts), width) if facts else [])
 
 
 def _coverage(result: Result, width: int, paint: Painter) -> list[str]:
     parts = [*coverage_parts(result), f"baseline: {terminal_text(baseline_words(result))}"]
-    return [paint(line, _DIM) for line in _wrap(" · ".join(parts), width)]
+    return [paint(line, _DIM) for line in wrap(" · ".join(parts), width)]
 
 
 def _table(result: Result, width: int, paint: Painter) -> list[str]:
@@ -152,7 +159,7 @@ def _table(result: Result, width: int, paint: Painter) -> list[str]:
         for at, row in enumerate(rows)
     ]
     if rest:
-        lines.extend(_wrap(f"and {len(rest):,} more: {state_counts(rest)}", width, 4))
+        lines.extend(wrap(f"and {len(rest):,} more: {state_counts(rest)}", width, 4))
     return lines
 
 
@@ -170,7 +177,7 @@ def _table_line(
     row: Sequence[str], widths: Sequence[int], finding: Finding | None, paint: Painter
 ) -> str:
     fields = [
-        _pad(_cut(text, width), width, is_right=at in _NUMBERS)
+        pad(cut(text, width), width, is_right=at in _NUMBERS)
         for at, (text, width) in enumerate(zip(row, widths, strict=False))
     ]
     return _painted_row(fields, finding, paint)
@@ -188,7 +195,7 @@ def _painted_row(fields: list[str], finding: Finding | None, paint: Painter) -> 
 def _row(finding: Finding, name: str) -> tuple[str, ...]:
     state = state_of(finding)
     return (
-        _cut(terminal_text(name), _NAME_CELLS),
+        cut(terminal_text(name), _NAME_CELLS),
         state.upper() if finding.is_regression else state,
         rate(finding.baseline_rate),
         rate(finding.candidate_rate),
@@ -219,7 +226,7 @@ def _course(finding: Finding, width: int) -> str:
 
 
 def _labelled(label: str, text: str, width: int) -> list[str]:
-    return _wrap(f"{label:<9}{text}", width, 9)
+    return wrap(f"{label:<9}{text}", width, 9)
 
 
 def _chain(result: Result, width: int) -> list[str]:

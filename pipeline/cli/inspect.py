@@ -1,0 +1,153 @@
+"""The commands that tell how logs are read: doctor, and formats with its own commands."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from pipeline.cli.options import COLOR, FORMATS, LOGS, ZONE
+from pipeline.cli.output import print_text, reported, teller, wants_color
+from pipeline.model import ExitCode
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+
+
+@click.command()
+@LOGS
+@ZONE
+@FORMATS
+@_JSON
+@COLOR
+def doctor(
+    logs: tuple[str, ...], zone: str | None, formats_dir: Path | None, as_json: bool, color: str
+) -> None:
+    """Tell what was understood of LOGS, source by source, and what to do about the rest.
+
+    Encoding, envelopes, formats and the share of events that they took, time range and zone, what
+    was inferred, where levels and service names come from. Exit status 3 when a source cannot be
+    read to its end.
+
+    \b
+    Examples:
+      analyze doctor logs/
+      analyze doctor --json logs/ > doctor.json
+    """
+    with reported():
+        from pipeline import inspection, render
+
+        found = inspection.diagnose(logs, zone, formats_dir, tell=teller(as_json))
+        _clear(as_json)
+        _show(found, render.render_diagnosis, as_json=as_json, color=color)
+        if not found.is_readable:
+            sys.exit(ExitCode.FAILED)
+
+
+@click.group()
+def formats() -> None:
+    """List, show, test and explain log formats.
+
+    \b
+    Examples:
+      analyze formats list
+      analyze formats explain logs/api.log:17
+      analyze formats test my-formats/odd.toml
+      analyze logs/ --formats my-formats/
+    """
+
+
+@formats.command("list")
+@FORMATS
+@_JSON
+@COLOR
+def list_(formats_dir: Path | None, as_json: bool, color: str) -> None:
+    """List all formats in the order in which they are tried."""
+    with reported():
+        from pipeline import inspection, render
+
+        found = inspection.list_formats(formats_dir)
+        _show(found, render.render_format_list, as_json=as_json, color=color)
+
+
+@formats.command()
+@click.argument("name")
+@FORMATS
+@click.option("--toml", "as_toml", is_flag=True, help="Print its file, to begin one's own from.")
+@_JSON
+@COLOR
+def show(name: str, formats_dir: Path | None, as_toml: bool, as_json: bool, color: str) -> None:
+    """Show one format: its patterns or keys, its samples, where it is documented."""
+    with reported():
+        from pipeline import inspection, render
+
+        found = inspection.show_format(name, formats_dir)
+        if as_toml:
+            print_text(found.definition)
+        else:
+            _show(found, render.render_definition, as_json=as_json, color=color)
+
+
+@formats.command()
+@click.argument("file")
+@ZONE
+@FORMATS
+@_JSON
+@COLOR
+def test(file: str, zone: str | None, formats_dir: Path | None, as_json: bool, color: str) -> None:
+    """Check a format's FILE.toml against its samples, or tell which formats take a log's lines.
+
+    A definition that is unusable ends with exit status 2; the lines of other formats that it would
+    take are told, and are no fault. Any other FILE is read as a log.
+    """
+    with reported():
+        from pipeline import inspection, render
+
+        if not file.endswith(".toml"):
+            _print_taken(file, zone, formats_dir, as_json=as_json, color=color)
+            return
+        checked = inspection.check_format(Path(file))
+        _show(checked, render.render_format_check, as_json=as_json, color=color)
+        if checked.problems:
+            sys.exit(ExitCode.USAGE)
+
+
+def _print_taken(
+    file: str, zone: str | None, formats_dir: Path | None, *, as_json: bool, color: str
+) -> None:
+    from pipeline import inspection, render
+
+    found = inspection.taken_by(file, zone, formats_dir)
+    _show(found, render.render_taken, as_json=as_json, color=color)
+
+
+@formats.command()
+@click.argument("place", metavar="FILE:LINE")
+@ZONE
+@FORMATS
+@_JSON
+@COLOR
+def explain(
+    place: str, zone: str | None, formats_dir: Path | None, as_json: bool, color: str
+) -> None:
+    """Tell how one line is read: envelopes, format, time, level, service, event, and why."""
+    with reported():
+        from pipeline import inspection, render
+
+        found = inspection.explain(place, zone, formats_dir)
+        _show(found, render.render_line, as_json=as_json, color=color)
+
+
+def _show(found: object, as_text: Callable[..., str], *, as_json: bool, color: str) -> None:
+    from pipeline.render import facts_json
+
+    if as_json:
+        print_text(facts_json(found))
+    else:
+        width = min(shutil.get_terminal_size((100, 40)).columns, 140)
+        print_text(as_text(found, width=width, color=wants_color(color)))
+
+
+def _clear(is_quiet: bool) -> None:
+    if sys.stderr.isatty() and not is_quiet:
+        click.echo("\r\x1b[K", err=True, nl=False)

@@ -1,0 +1,189 @@
+"""What is said of formats, lines and sources: the values behind `formats` and `doctor`.
+
+`ingest` finds them, `render` shows them; `asdict` of each is what ``--json`` prints.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class FormatSummary:
+    """One format as the list shows it; *origin* is ``shipped`` or the file that defines it."""
+
+    name: str
+    title: str
+    kind: str
+    priority: int
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class FormatDefinition:
+    """One format in full; *definition* is its file, word for word."""
+
+    summary: FormatSummary
+    url: str | None
+    description: str | None
+    patterns: list[str]
+    fields: dict[str, list[str]]
+    layouts: list[str]
+    samples: list[str]
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class FormatCheck:
+    """What checking a definition found: *problems* make it unusable, *clashes* are to be known."""
+
+    path: str
+    name: str
+    pattern_count: int
+    sample_count: int
+    problems: list[str]
+    clashes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many events have *name*; *share* of all of the same source, between 0 and 1."""
+
+    name: str
+    event_count: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class FormatShare:
+    """What one format took of a source: events, their lines, and the line of the first."""
+
+    name: str
+    event_count: int
+    line_count: int
+    share: float
+    first_line_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceName:
+    """A service's name, and where it was read."""
+
+    name: str
+    event_count: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Lines that look alike, with letters and digits folded; *example* is the first one's text."""
+
+    shape: str
+    event_count: int
+    line_number: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What was not understood, and the command or deed that mends it."""
+
+    text: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReading:
+    """How one source was understood. *confidence*: share of events that a format took; null when
+    there are none.
+    """
+
+    log_file_path: str
+    compression: str | None
+    encoding: str | None
+    envelopes: list[str]
+    formats: list[FormatShare]
+    confidence: float | None
+    byte_count: int
+    line_count: int
+    event_count: int
+    blank_line_count: int
+    unparsed_event_count: int
+    undecodable_byte_count: int
+    partial_joined_count: int
+    first_timestamp: datetime | None
+    last_timestamp: datetime | None
+    time_zone: str | None
+    time_sources: list[Count]
+    inferences: list[Count]
+    severities: list[Count]
+    severity_sources: list[Count]
+    services: list[ServiceName]
+    unparsed_shapes: list[Shape]
+    problems: list[Problem]
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What `doctor` found: one reading a source, and the versions that read it."""
+
+    sources: list[SourceReading]
+    versions: dict[str, str]
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether every source could be read to its end."""
+        return bool(self.sources) and all(one.error is None for one in self.sources)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One envelope around a line, and what it gave."""
+
+    name: str
+    values: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """One value of a line: the column that it fills, its text, and where that was written."""
+
+    column: str
+    text: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineReading:
+    """How one line is read; *event* holds the columns of the event that it belongs to."""
+
+    log_file_path: str
+    line_number: int
+    text: str
+    byte_offset: int
+    byte_length: int
+    encoding: str
+    compression: str | None
+    layers: list[Layer]
+    payload: str
+    role: str
+    event_lines: list[int] = field(default_factory=list)
+    format_name: str | None = None
+    format_kind: str | None = None
+    pattern_number: int | None = None
+    pattern: str | None = None
+    captured: list[Captured] = field(default_factory=list)
+    time_written: str | None = None
+    time_source: str | None = None
+    timestamp: datetime | None = None
+    observed_timestamp: datetime | None = None
+    inferences: list[str] = field(default_factory=list)
+    severity_text: str | None = None
+    severity_number: int | None = None
+    severity_source: str | None = None
+    service_name: str | None = None
+    service_source: str | None = None
+    is_kept: bool | None = None
+    why_kept: str | None = None
+    event: dict[str, Any] = field(default_factory=dict)
