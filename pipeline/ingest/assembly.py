@@ -205,7 +205,8 @@ def _starts(flags: pl.DataFrame) -> pl.Series:
         & (pl.col("gap") <= GAP_SECONDS)
     )
     opened = traced.select(
-        starts=pl.col("starts") | (pl.col("is_trace") & ~attaches.fill_null(False))
+        starts=pl.col("starts")
+        | (pl.col("is_trace") & ~attaches.fill_null(False) & ~pl.col("is_continuation"))
     ).with_row_index("number")
     # Bounded: an event that never ends is cut at a fixed number of lines, wherever blocks end.
     begin = pl.when("starts").then("number").forward_fill()

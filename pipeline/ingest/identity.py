@@ -26,6 +26,7 @@ _POD_ENDINGS = (
 )
 _COMPOSE_NUMBER = re.compile(r"[-_][0-9]+$")
 _ENDING = re.compile(r"\.(?:log|txt|out|err|json|jsonl|ndjson)$")
+_ECS_STREAM = re.compile(r"[^/]+/(?P<container>[^/]+)/[0-9a-f-]{4,36}$")
 _UNIT = re.compile(r"\.(?:service|scope|slice|socket|timer|mount)$")
 _REVISION = re.compile(r":[0-9]+$")
 _MAX_NAME = 128
@@ -75,7 +76,12 @@ def service_of_pod(pod: str) -> str:
 
 
 def service_of_container(container: str) -> str:
-    """Cut compose's number off a container's name: `worker-1` and `worker_1` are of `worker`."""
+    """Cut compose's number off a container's name: `worker-1` and `worker_1` are of `worker`.
+
+    Of an ECS log stream the container in its middle: `prefix/api/0123…` is of `api`.
+    """
+    if match := _ECS_STREAM.match(container):
+        return match["container"]
     return _COMPOSE_NUMBER.sub("", container) or container
 
 

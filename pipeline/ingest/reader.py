@@ -35,6 +35,7 @@ from pipeline.ingest.layouts import YEARLESS
 from pipeline.ingest.lines import BLOCK_BYTES, Reading, read_lines
 from pipeline.ingest.sources import Source, Stream
 from pipeline.ingest.timestamps import complete_years
+from pipeline.ingest.unfold import unfold
 from pipeline.routes import http_route, without_numbers
 from pipeline.schema import (
     ERROR_SEVERITY,
@@ -135,7 +136,8 @@ class Reader:
         for index, source in enumerate(self.stream.sources):
             if source.error is None:
                 reading = self.tallies[index].reading
-                for lines, raw in read_lines(source, reading, self.options.block_bytes):
+                blocks = read_lines(source, reading, self.options.block_bytes)
+                for lines, raw in unfold(blocks):
                     yield lines, raw, index
 
     def _profiled(self) -> Iterator[_Block]:
@@ -161,7 +163,9 @@ class Reader:
         is_docker = JSON_FILE in self.profile.layers
         records = pl.concat([peeled, lines.drop("line")], how="horizontal").with_columns(
             source=pl.lit(index, pl.Int32),
-            line_count=pl.lit(1, pl.Int32),
+            line_count=pl.col("line_count")
+            if "line_count" in lines.columns
+            else pl.lit(1, pl.Int32),
             byte_end=pl.col("byte_offset") + pl.col("byte_length"),
             has_tag=pl.lit(not is_docker),
             chunk_bytes=pl.col("payload").str.len_bytes().cast(pl.Int64),
@@ -697,7 +701,8 @@ def _durations(events: pl.DataFrame) -> pl.Series:
 
 
 def _select(events: pl.DataFrame) -> pl.DataFrame:
-    return events.sort("source", "line_number", "byte_offset").select(
+    # Of records in one line the row tells which comes first.
+    return events.sort("source", "line_number", "byte_offset", "row").select(
         pl.col(name).cast(dtype) for name, dtype in EVENTS.items()
     )
 
