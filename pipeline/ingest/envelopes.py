@@ -86,7 +86,8 @@ class Envelope:
 
     *minimum_share* of a sample's lines must fit; *check* names a further test of `detect`.
     *remarks* are patterns of what the tool writes between the lines. *is_record*: each is a record
-    of its own. *severity_unless*: keys that make the severity a mere echo of stdout and stderr;
+    of its own. *severity_unless*: keys that make the severity a mere echo of stdout and stderr,
+    which *iostreams* undoes;
     *severity_echo*: words that are one when they come from stderr. *severity_wins*: the level is
     the system's own, and counts before the text's. *also*: envelopes whose lines are found among
     these. A key of *require* may be a choice: `a|b`.
@@ -109,6 +110,7 @@ class Envelope:
     severity_unless: tuple[str, ...] = ()
     severity_echo: tuple[str, ...] = ()
     severity_wins: bool = False
+    iostreams: Mapping[str, str] = field(default_factory=dict)
     also: tuple[str, ...] = ()
 
     def decoded_keys(self) -> tuple[str, ...]:
@@ -387,7 +389,13 @@ def _peel_json(text: pl.Series, envelope: Envelope) -> pl.DataFrame:
         payload = payload.str.replace_all("\x00", "\u2400", literal=True)
     stream = columns.get("log_iostream", _nulls(len(text))).str.extract(_IOSTREAM)
     columns["log_iostream"] = stream = stream.str.to_lowercase()
-    level = _json_severity(columns.pop("severity", None), objects, envelope, stream)
+    words = columns.pop("severity", _nulls(len(text)))
+    level = _json_severity(words, objects, envelope, stream)
+    if envelope.iostreams:
+        echoed = words.replace_strict(
+            dict(envelope.iostreams), default=None, return_dtype=pl.String
+        ).set(resolve(objects, envelope.severity_unless).is_null(), None)
+        columns["log_iostream"] = stream.zip_with(stream.is_not_null(), echoed)
     tag, last = columns.pop("tag", None), columns.pop("last", None)
     goes_on = tag.is_in(["P", "true", "1"]).fill_null(False) if tag is not None else ends & False
     if last is not None:
@@ -408,10 +416,8 @@ def _peel_json(text: pl.Series, envelope: Envelope) -> pl.DataFrame:
 
 
 def _json_severity(
-    words: pl.Series | None, objects: pl.DataFrame, envelope: Envelope, stream: pl.Series
+    words: pl.Series, objects: pl.DataFrame, envelope: Envelope, stream: pl.Series
 ) -> pl.Series:
-    if words is None:
-        return _nulls(objects.height, pl.Int8)
     numbers = severity.numbers(words, dict(envelope.severities))
     known = (numbers > 0).fill_null(False)
     for key in envelope.severity_unless:

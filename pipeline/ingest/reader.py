@@ -701,8 +701,7 @@ def _durations(events: pl.DataFrame) -> pl.Series:
 
 
 def _select(events: pl.DataFrame) -> pl.DataFrame:
-    # Of records in one line the row tells which comes first.
-    return events.sort("source", "line_number", "byte_offset", "row").select(
+    return events.sort("source", "line_number", "byte_offset").select(
         pl.col(name).cast(dtype) for name, dtype in EVENTS.items()
     )
 

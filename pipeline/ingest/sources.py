@@ -26,6 +26,8 @@ from typing import BinaryIO
 import zstandard
 
 from pipeline.errors import UsageError
+from pipeline.ingest.docker_local import ENCODING as DOCKER_LOCAL
+from pipeline.ingest.docker_local import is_docker_local, open_docker_local
 
 STDIN = "-"
 HEAD_BYTES = 4096
@@ -121,7 +123,8 @@ def open_source(source: Source) -> Iterator[BufferedIOBase]:
         yield sys.stdin.buffer  # type: ignore[misc]
         return
     with _open_regular(source.path) as raw:
-        yield _decompressed(raw, source.compression)
+        content = _decompressed(raw, source.compression)
+        yield open_docker_local(content) if source.encoding == DOCKER_LOCAL else content
 
 
 def _decompressed(raw: BinaryIO, compression: str | None) -> BufferedIOBase:
@@ -245,6 +248,9 @@ def _inspect(path: str, input_encoding: str | None) -> Source:
         return _refused(
             path, status.st_size, modified, f"not a readable {compression} file: {error}"
         )
+    if is_docker_local(head):
+        digest = hashlib.sha256(head).hexdigest()
+        return Source(path, status.st_size, modified, compression, DOCKER_LOCAL, digest)
     if reason := _foreign(head):
         return _refused(path, status.st_size, modified, reason)
     digest = hashlib.sha256(head).hexdigest()

@@ -107,7 +107,7 @@ def _is_document(first: str, text: str) -> bool:
     rest = first.lstrip()[end:].lstrip()
     if rest[:1] in ("{", "["):
         return True
-    return isinstance(value, dict) and len(records_of(value)) != 1
+    return isinstance(value, dict) and records_of(value) != [value]
 
 
 _DECODER = json.JSONDecoder()
@@ -201,9 +201,11 @@ class Documents:
             index = bisect_right(starts, start) - 1
             last = bisect_left(starts, end) - 1
             begin, stop = place(index, start), place(last, end)
-            for record in records:
+            for number, record in enumerate(records):
                 lines = max(last + 1 - counted, 0)
-                rows.append((record, numbers[index], begin, stop - begin, lines))
+                # One place for all of them, apart by the number of each: it keeps their order.
+                at = begin + number
+                rows.append((record, numbers[index], at, stop - at, lines))
                 counted = max(counted, last + 1)
         if counted < passed:  # brackets and blank lines after the last record
             size = int(self.lines["byte_length"].slice(counted, passed - counted).sum())

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from pipeline.ingest.envelopes import Envelope, Sample, load_envelopes, peel, peel_layer
 from tests.ingest.support import options, read_files, read_text
-from tests.ingest.wrappings import WRAPPINGS, Event, Raised, cri, json_file, plain
+from tests.ingest.wrappings import (
+    CHUNK,
+    WRAPPINGS,
+    Event,
+    Raised,
+    cri,
+    docker_local,
+    journald,
+    json_file,
+    plain,
+)
 
 # Text of one line: no control characters, no line ends, not padded.
 TEXT = st.text(
@@ -76,7 +86,7 @@ def _columns(table: pl.DataFrame, sample: Event) -> list[dict[str, object]]:
 
 
 SOME = settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
 )
 
 
@@ -91,12 +101,65 @@ def test_events_are_the_same_in_every_envelope(
     assert _columns(read.events, written[0]) == [event.columns() for event in written]
 
 
-@pytest.mark.parametrize("wrap", [json_file, cri])
+EIGHT = (
+    "app.log", "docker.log", "compose.log", "cri.log", "kubectl.log", "journal.json", "app.log.gz",
+    "app.log.zst",
+)  # fmt: skip
+# Who wrote a record, and where it stands, is the envelope's to say.
+ABOUT = {
+    "observed_timestamp", "service_name", "container_name", "container_id", "log_iostream",
+    "log_file_path", "line_number", "line_count", "byte_offset", "byte_length",
+}  # fmt: skip
+
+
+def _chunks(event: Event) -> int:
+    return sum(max(1, -(-len(line) // CHUNK)) for line in event.lines())
+
+
+@SOME
+@given(events())
+def test_eight_envelopes_give_the_same_tables(written: list[Event]) -> None:
+    tables = {name: read_files({name: WRAPPINGS[name](written)}) for name in EIGHT}
+    plain_ = tables["app.log"]
+    assert _columns(plain_.events, written[0]) == [event.columns() for event in written]
+    for name, read in tables.items():
+        assert read.events.drop(*ABOUT).equals(plain_.events.drop(*ABOUT), null_equal=True), name
+        # A record that was split counts each of its chunks.
+        splits = name in ("docker.log", "cri.log", "journal.json")
+        assert read.events["line_count"].to_list() == [
+            _chunks(event) if splits else len(event.lines()) for event in written
+        ]
+        assert _counted(read.rollup).equals(_counted(plain_.rollup), null_equal=True), name
+        assert (
+            read.minutes.drop("service_name")
+            .sort(pl.all())
+            .equals(plain_.minutes.drop("service_name").sort(pl.all()), null_equal=True)
+        ), name
+
+
+def _counted(rollup: pl.DataFrame) -> pl.DataFrame:
+    keys = [
+        name
+        for name in rollup.columns
+        if name not in ABOUT and not name.endswith(("_count", "_timestamp"))
+    ]
+    return (
+        rollup.group_by(keys)
+        .agg(
+            pl.col("event_count").sum(),
+            pl.col("first_timestamp").min(),
+            pl.col("last_timestamp").max(),
+        )
+        .sort(pl.all())
+    )
+
+
+@pytest.mark.parametrize("wrap", [json_file, cri, journald, docker_local])
 @SOME
 @given(events(), st.randoms(use_true_random=False))
 def test_interleaved_streams_are_told_apart(wrap, written: list[Event], rng: random.Random) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     rows = {
-        stream: wrap([event for event in written if event.iostream == stream]).splitlines(True)
+        stream: _records(wrap([event for event in written if event.iostream == stream]))
         for stream in ("stdout", "stderr")
     }
     mixed = []
@@ -107,6 +170,18 @@ def test_interleaved_streams_are_told_apart(wrap, written: list[Event], rng: ran
         found = read.events.filter(pl.col("log_iostream") == stream)
         expected = [event for event in written if event.iostream == stream]
         assert _columns(found, written[0]) == [event.columns() for event in expected]
+
+
+def _records(content: bytes) -> list[bytes]:
+    """Part a file into its records: lines, or frames with their length before and after."""
+    if not content.startswith(b"\0"):
+        return content.splitlines(keepends=True)
+    records = []
+    while content:
+        size = int.from_bytes(content[:4], "big") + 8
+        records.append(content[:size])
+        content = content[size:]
+    return records
 
 
 @SOME
