@@ -2,36 +2,61 @@
 stay.
 
 A foundation, since both parsing and the report speak of routes. A path is judged by itself alone,
-so the same path always gives the same route, whatever else was read.
+so the same path always gives the same route, whatever else was read. What is masked is data
+(`routes.toml`), each rule with segments that it must take or leave.
 """
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
 
 import polars as pl
 
 PLACEHOLDER = "{id}"
-# A segment that names one thing of many. Order matters only where a later pattern would take a
-# part.
-_SEGMENTS = (
-    r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}",  # uuid
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.Z+-]*)?",  # date
-    r"[0-9a-fA-F]{16,}",  # hash, object id
-    r"[0-9]+(?:[._:,-][0-9]+)*",  # number, number list, address
-    r"[^/{}]*@[^/{}]*",  # e-mail address
-    r"[A-Za-z]{1,8}[_-]?[0-9]{3,}[0-9A-Za-z_-]*",  # prefixed id: ord_12345
-    r"[A-Za-z_-]+[.-][0-9a-fA-F]{5,}(?:\.[A-Za-z0-9]+)+",  # built file: main.3f2a91.js
-    # mixed token
-    r"[0-9A-Za-z_-]*[0-9][0-9A-Za-z_-]{0,30}[A-Za-z_-][0-9A-Za-z_-]*[0-9][0-9A-Za-z_-]*",
-    r"(?:[^/{}]*%[0-9A-Fa-f]{2}){2}[^/{}]*",  # percent-encoded text: names of things
-)
-_ID = rf"/(?:{'|'.join(_SEGMENTS)})(?P<end>/|$)"
 _NUMBER = r"/[0-9]+(?P<end>/|$)"
 # Beyond this a path is an attack or a file name with a story; the head tells where it went.
 _MAX_SEGMENTS = 12
 _MAX_CHARACTERS = 160
 
 
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What names one thing of many in a path: a pattern, and the segments that test it."""
+
+    name: str
+    regex: str
+    masks: tuple[str, ...]
+
+
+@cache
+def load_segments() -> tuple[Segment, ...]:
+    """Load the rules in the order in which they are tried."""
+    return tuple(
+        Segment(entry["name"], entry["regex"], tuple(entry["masks"]))
+        for entry in _definitions()["segment"]
+    )
+
+
+@cache
+def static_segments() -> tuple[str, ...]:
+    """Return the names of endpoints that no rule may take."""
+    return tuple(_definitions()["leaves"])
+
+
+@cache
+def _definitions() -> dict[str, Any]:
+    return tomllib.loads((files("pipeline") / "routes.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def _id() -> str:
+    return rf"/(?:{'|'.join(segment.regex for segment in load_segments())})(?P<end>/|$)"
+
+
 def http_route(paths: pl.Series) -> pl.Series:
-    """Return the route of each url path (no query): ids, uuids, hashes, dates, numbers become
-    `{id}`.
+    """Return the route of each url path (no query): what names one thing becomes `{id}`.
 
     Null stays null. Same length and order; works on distinct paths. Version segments (`v1`, `api2`)
     and static names stay. A path of more than 12 segments or 160 characters keeps its head, then
@@ -43,7 +68,7 @@ def http_route(paths: pl.Series) -> pl.Series:
     # Two passes: neighbouring ids share the slash between them, and a match takes it.
     routes = distinct
     for _ in range(2):
-        routes = routes.str.replace_all(_ID, "/" + PLACEHOLDER + "${end}")
+        routes = routes.str.replace_all(_id(), "/" + PLACEHOLDER + "${end}")
     long = (routes.str.count_matches("/", literal=True) > _MAX_SEGMENTS) | (
         routes.str.len_chars() > _MAX_CHARACTERS
     )
