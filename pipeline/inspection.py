@@ -24,7 +24,8 @@ from pipeline.facts import (
 from pipeline.ingest import Options, Stream, find_streams, formats_with, load_formats
 from pipeline.ingest.explain import explain_line
 from pipeline.ingest.formats import Format
-from pipeline.ingest.own_formats import check_own_format
+from pipeline.ingest.own_formats import check_own_format, is_format_name
+from pipeline.ingest.suggest import name_from, suggest_format
 from pipeline.ingest.survey import survey_stream
 
 Tell = Callable[[str], None]
@@ -155,3 +156,21 @@ def _one_file(name: str) -> Stream:
     if len(streams) != 1 or len(streams[0].sources) != 1:
         raise UsageError(f"{name!r} names several files", hint="name one file")
     return streams[0]
+
+
+def suggest(file: str, name: str | None, folder: Path | None) -> str | None:
+    """Return a format for the lines of the log *file* that no format takes, as TOML.
+
+    None when every line is taken. Raises `UndecidableError` when they have no common shape.
+    """
+    formats = formats_with(folder)
+    names = [one.name for one in formats]
+    if name is not None and (name in names or not is_format_name(name)):
+        raise UsageError(
+            f"a format cannot be called {name!r}",
+            hint="use small letters, digits and _, and no name that is taken: analyze formats list",
+        )
+    stream = _one_file(file)
+    if error := stream.sources[0].error:
+        raise SourceError(f"{file}: {error}", hint="name a log as text, gzip, zstd, bzip2 or xz")
+    return suggest_format(stream, name or name_from(file, names), formats)

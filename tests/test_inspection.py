@@ -292,3 +292,39 @@ def test_own_formats_are_used_by_a_run_and_named_in_its_result(
     ran = run("ingest", KILN, "-o", tmp_path / "in2")
     assert (ran.code, ran.out) == (2, "")
     assert "kiln.toml: unknown key 'colour'" in ran.err
+
+
+def test_suggest_teaches_the_unknown_log(run: Run, tmp_path: Path) -> None:
+    ran = run("formats", "suggest", KILN)
+    assert (ran.code, ran.err) == (0, "")
+    own = tmp_path / "suggested"
+    own.mkdir()
+    (own / "kiln.toml").write_text(ran.out, encoding="utf-8")
+
+    assert run("formats", "test", own / "kiln.toml").out.startswith("SOUND  kiln")
+    before, after = diagnosed(run, KILN), diagnosed(run, KILN, "--formats", own)
+    assert before["kiln.log"]["confidence"] == 0
+    assert after["kiln.log"]["unparsed_event_count"] == 2
+    levels = {one["name"]: one["event_count"] for one in after["kiln.log"]["severities"]}
+    text = KILN.read_text(encoding="utf-8")
+    assert levels["fatal"] == text.count("{F}")
+    assert levels["error"] == text.count("{E}") + text.count("\nERROR:")
+    assert levels["warn"] == text.count("{W}")
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("oven", 0), ("redis", 2), ("../oven", 2), ("unparsed", 2)]
+)
+def test_suggest_takes_a_name_of_ones_own(run: Run, name: str, code: int) -> None:
+    ran = run("formats", "suggest", KILN, "--name", name)
+
+    assert ran.code == code
+    assert (f'name = "{name}"' in ran.out) == (code == 0)
+
+
+def test_suggest_says_when_there_is_nothing_to_suggest(run: Run, logs: Path) -> None:
+    ran = run("formats", "suggest", logs / "api-json.log")
+
+    assert (ran.code, ran.out) == (0, "")
+    assert "nothing to suggest" in ran.err
+    assert run("formats", "suggest", logs / "picture.log").code == 3

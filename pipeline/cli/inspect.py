@@ -46,12 +46,13 @@ def doctor(
 
 @click.group()
 def formats() -> None:
-    """List, show, test and explain log formats.
+    """List, show, test, explain and suggest log formats.
 
     \b
     Examples:
       analyze formats list
       analyze formats explain logs/api.log:17
+      analyze formats suggest odd.log > my-formats/odd.toml
       analyze formats test my-formats/odd.toml
       analyze logs/ --formats my-formats/
     """
@@ -136,6 +137,26 @@ def explain(
 
         found = inspection.explain(place, zone, formats_dir)
         _show(found, render.render_line, as_json=as_json, color=color)
+
+
+@formats.command()
+@click.argument("file")
+@click.option("--name", metavar="NAME", help="Name of the format.  [default: from the file's]")
+@FORMATS
+def suggest(file: str, name: str | None, formats_dir: Path | None) -> None:
+    """Propose a format for the lines of FILE that no format takes, as TOML on stdout.
+
+    Save it as NAME.toml in a folder of your own, mend what is marked, and name the folder with
+    --formats. Samples are lines of FILE. Exit status 4 when its lines have no common shape.
+    """
+    with reported():
+        from pipeline import inspection
+
+        found = inspection.suggest(file, name, formats_dir)
+        if found is None:
+            click.echo("every line is taken by a format: there is nothing to suggest", err=True)
+        else:
+            print_text(found)
 
 
 def _show(found: object, as_text: Callable[..., str], *, as_json: bool, color: str) -> None:

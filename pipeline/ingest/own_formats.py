@@ -195,7 +195,7 @@ def _wrong_values(raw: Mapping[str, Any], path: Path) -> Iterator[str]:
             yield f"no {key!r}"
             return
     name, kind = raw["name"], raw["kind"]
-    if not _NAME.fullmatch(name) or name in _RESERVED:
+    if not is_format_name(name):
         yield f"name: {name!r} is not small letters, digits and _ (64 at most)"
     elif name in {one.name for one in load_formats()}:
         yield f"name: {name!r} is that of a shipped format; choose another"
@@ -220,6 +220,11 @@ def _wrong_values(raw: Mapping[str, Any], path: Path) -> Iterator[str]:
     for number, entry in enumerate(raw.get("continuation", ()), start=1):
         yield from _wrong_patterns(entry, f"continuation[{number}]", ("regex",))
     yield from _wrong_samples(raw["sample"])
+
+
+def is_format_name(name: str) -> bool:
+    """Tell whether a format of one's own may have this name."""
+    return bool(_NAME.fullmatch(name)) and name not in _RESERVED
 
 
 def _wrong_times(raw: Mapping[str, Any]) -> Iterator[str]:
@@ -288,7 +293,7 @@ def sample_problems(format_: Format, formats: tuple[Format, ...]) -> list[str]:
     """Say what *format_*, tried among *formats*, does not make of its samples as promised."""
     problems = []
     texts = pl.Series([sample.line.partition("\n")[0] for sample in format_.samples])
-    events = _read_samples(format_, formats)
+    events = read_samples(format_, formats)
     for number, (sample, event) in enumerate(zip(format_.samples, events, strict=True), start=1):
         where = f"sample[{number}]"
         if format_.kind == "regex":
@@ -312,7 +317,7 @@ def sample_problems(format_: Format, formats: tuple[Format, ...]) -> list[str]:
     return problems
 
 
-def _read_samples(format_: Format, formats: tuple[Format, ...]) -> list[dict[str, Any] | str]:
+def read_samples(format_: Format, formats: tuple[Format, ...]) -> list[dict[str, Any] | str]:
     """Read each sample as a log of its own; a text in place of the event says why it is none."""
     options = Options(formats=formats, keep_all=True)
     with tempfile.TemporaryDirectory(prefix="aftershock-") as folder:

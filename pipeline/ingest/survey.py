@@ -255,8 +255,10 @@ def _unparsed_problems(reading: SourceReading) -> Iterable[Problem]:
     if share < _NOTED_SHARE:
         return
     what = "mostly not understood: " if share > 1 - _LOW_CONFIDENCE else ""
+    has_clock = any(one.name == "envelope" for one in reading.time_sources)
+    known = "their text, and the envelope's time, is" if has_clock else "only their text is"
     yield Problem(
-        f"{what}{_part(share)} of the events were taken by no format; only their text is known",
+        f"{what}{_part(share)} of the events were taken by no format; {known} known",
         f"analyze formats suggest {shlex.quote(reading.log_file_path)}",
     )
 
