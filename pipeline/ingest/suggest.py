@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.errors import FormatError, UndecidableError
-from pipeline.ingest.assembly import INDENTED, OTHER, categorize
+from pipeline.ingest.assembly import BLANK, INDENTED, LINK, OTHER, TRACE, categorize
 from pipeline.ingest.detect import detect
 from pipeline.ingest.envelopes import peel
 from pipeline.ingest.formats import Format
@@ -95,7 +95,10 @@ def _unknown_lines(
             kinds = categorize(pl.DataFrame({"payload": payload, "format_index": index}))
             # A mark at the beginning makes a line look like the rest of a trace, or it is a layout.
             is_marked = (kinds == INDENTED) & payload.str.contains(_MARKED)
-            found += payload.filter((kinds == OTHER) | is_marked).to_list()
+            # What follows frames at the line's beginning is the name of the exception.
+            above = kinds.set(kinds == BLANK, None).shift(1).forward_fill()
+            is_own = (kinds == OTHER) & ~above.is_in([INDENTED, TRACE, LINK]).fill_null(False)
+            found += payload.filter(is_own | is_marked).to_list()
             if len(found) >= MAX_LINES or reading.byte_count >= MAX_BYTES:
                 return found[:MAX_LINES], tuple(map(str, profile.layers))
     return found, tuple(map(str, profile.layers)) if profile else ()
