@@ -50,7 +50,7 @@ LAYOUTS: dict[str, Layout] = {
         blank=("T",),
     ),
     "iso_loose": Layout(
-        r"^(?P<base>[0-9]{4}-[0-9]{1,2}-[0-9]{1,2})(?:[Tt_:,]| - |, | +)"
+        r"^(?P<base>[0-9]{4}-[0-9]{1,2}-[0-9]{1,2})(?:[Tt_:,\t]| - |, | +)"
         rf"(?P<clock>{_LOOSE_CLOCK}){_COLON_TAIL}",
         "%Y-%m-%d %k:%M:%S",
     ),
