@@ -17,7 +17,7 @@ import polars as pl
 from pipeline.ingest.decode import decode_objects
 from pipeline.ingest.formats import Format, json_fields
 
-_PAIR = r'[A-Za-z_@][A-Za-z0-9_.@/-]*=(?:"(?:[^"\\]|\\.)*"|[^ "]*)'
+_PAIR = r"""[A-Za-z_@][A-Za-z0-9_.@/-]*=(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?:[^ "'][^ "]*)?)"""
 _LOGFMT = rf"^{_PAIR}(?: {_PAIR}){{2}}"
 _LOGFMT_KEY = r"(?:^| )(?:level|lvl|severity|msg|message|ts|time|t|logger)="
 
@@ -48,7 +48,8 @@ def json_keys(formats: tuple[Format, ...]) -> tuple[str, ...]:
         for format_ in formats
         if format_.kind == "json"
         for keys in (format_.require, *json_fields(format_).values())
-        for key in keys
+        for names in keys
+        for key in names.split("|")
     }
     return tuple(sorted(dotted | {key.partition(".")[0] for key in dotted}))
 
@@ -286,8 +287,7 @@ def _objects(rows: pl.DataFrame, formats: tuple[Format, ...]) -> pl.DataFrame:
     """Decode the rows that are JSON objects some format takes: `row`, `format_index`, keys."""
     keys = json_keys(formats)
     if rows.is_empty() or not keys:
-        schema = {"row": pl.UInt32, **dict.fromkeys(keys, pl.String)}
-        return pl.DataFrame(schema={**schema, "format_index": pl.Int32})
+        return pl.DataFrame(schema={"row": pl.UInt32, "format_index": pl.Int32})
     if rows.height <= 2 * _TELLING_OBJECTS:
         return _decode(rows, keys, formats)
     shown = decode_objects(rows["text"].head(_TELLING_OBJECTS), keys)
@@ -304,14 +304,43 @@ def _decode(rows: pl.DataFrame, keys: tuple[str, ...], formats: tuple[Format, ..
         .filter("is_object")
         .drop("is_object")
     )
-    choice = pl.lit(None, pl.Int32)
-    for index in reversed([i for i, format_ in enumerate(formats) if format_.kind == "json"]):
-        fits = pl.lit(True)
-        for key in formats[index].require:
-            has = pl.col(key).is_not_null() if key in keys else pl.lit(False)
-            head, _, tail = key.partition(".")
-            if tail and head in keys:
-                has |= pl.col(head).str.json_path_match(f"$.{tail}").is_not_null()
-            fits &= has
-        choice = pl.when(fits).then(pl.lit(index, pl.Int32)).otherwise(choice)
+    found = _Present(frame)
+    choice = pl.Series([None], dtype=pl.Int32).new_from_index(0, frame.height)
+    for index, format_ in enumerate(formats):
+        if format_.kind != "json":
+            continue
+        fits = choice.is_null()
+        for key in format_.require:
+            fits &= found.any_of(key)
+        if fits.any():
+            choice = choice.set(fits, index)
     return frame.with_columns(format_index=choice).filter(pl.col("format_index").is_not_null())
+
+
+class _Present:
+    """Which rows of *frame* have a key, flat or by its dots into an object; each is asked once."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self.frame = frame
+        self.known: dict[str, pl.Series] = {}
+
+    def any_of(self, alternatives: str) -> pl.Series:
+        """Return the rows that have one of the keys that a format's `require` names."""
+        if alternatives not in self.known:
+            nothing = pl.Series([False], dtype=pl.Boolean).new_from_index(0, self.frame.height)
+            for key in alternatives.split("|"):
+                nothing |= self._has(key)
+            self.known[alternatives] = nothing
+        return self.known[alternatives]
+
+    def _has(self, key: str) -> pl.Series:
+        frame = self.frame
+        head, _, tail = key.partition(".")
+        has = (
+            frame[key].is_not_null()
+            if key in frame.columns
+            else pl.Series([False], dtype=pl.Boolean).new_from_index(0, frame.height)
+        )
+        if tail and head in frame.columns and frame[head].null_count() < frame.height:
+            has |= frame[head].str.json_path_match(f"$.{tail}").is_not_null()
+        return has

@@ -176,14 +176,21 @@ def _only(format_: Format, pattern: int, wanted: frozenset[str] | None) -> str:
     return regex
 
 
+# In double quotes, in single ones (Python's `repr`), or bare.
+_VALUE = r"""(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|((?:[^ "'][^ "]*)?))"""
+
+
+def _either(first: pl.Series, second: pl.Series) -> pl.Series:
+    return first.zip_with(first.is_not_null(), second)
+
+
 def _logfmt(text: pl.Series, keys: tuple[str, ...]) -> pl.Series:
     found: pl.Series | None = None
     for key in keys:
-        pattern = rf'(?:^| ){key}=(?:"((?:[^"\\]|\\.)*)"|([^ "]*))'
-        groups = text.str.extract_groups(pattern)
-        names = groups.struct.fields
-        quoted, bare = groups.struct.field(names[0]), groups.struct.field(names[1])
-        values = quoted.str.replace_many(['\\"', "\\\\"], ['"', "\\"]).zip_with(
+        groups = text.str.extract_groups(rf"(?:^| ){key}={_VALUE}").struct.unnest()
+        double, single, bare = groups.get_columns()
+        quoted = double if single.null_count() == len(single) else _either(double, single)
+        values = quoted.str.replace_many(['\\"', "\\'", "\\\\"], ['"', "'", "\\"]).zip_with(
             quoted.is_not_null(), bare
         )
         found = values if found is None else found.zip_with(found.is_not_null(), values)
@@ -360,7 +367,9 @@ def _details(
     duration = _nulls(count, pl.Float64)
     for name, factor in _DURATIONS.items():
         if name in cells:
-            duration = cells[name].cast(pl.Float64, strict=False) * factor
+            numbers = cells[name].str.strip_suffix("ms" if name == "duration_ms" else "s")
+            measured = numbers.cast(pl.Float64, strict=False) * factor
+            duration = duration.zip_with(duration.is_not_null(), measured)
     if format_ is not None and format_.kind == "json":
         attributes = _json_attributes(payload, format_)
     else:
