@@ -93,7 +93,8 @@ class Settings:
     *baseline*: paths of logs of the normal period, or one window `A..B`, a duration `24h`, or
     `auto`. *since* and *until* cut the candidate window. *zone* is that of times which carry none
     (None: UTC, and said). *formats_dir*: a folder of log formats that are tried before the shipped
-    ones.
+    ones. *encoding* is that of sources without a byte-order mark (None: by their bytes);
+    *follows_outside*: links are followed out of the folders named.
     """
 
     baseline: tuple[str, ...] = ("auto",)
@@ -106,6 +107,8 @@ class Settings:
     is_strict: bool = False
     keeps_all_events: bool = False
     formats_dir: str | None = None
+    encoding: str | None = None
+    follows_outside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +198,10 @@ class SourceFacts:
     partial_joined_count: int
     sha256_head: str | None
     error: str | None
+    truncated_line_count: int = 0  # lines of which only the beginning was looked at
+    nul_byte_count: int = 0  # NUL bytes that are no text: passed over, or shown as one mark
+    is_reversed: bool = False  # newest line first: read from its end
+    notes: list[str] = field(default_factory=list)  # what was assumed or left out in reading
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,8 +153,8 @@ def _refuse_unreadable(ledger: pl.DataFrame, settings: Settings) -> None:
         what = "no source could be read" if is_empty else "a source cannot be read"
         raise SourceError(
             f"{what}: {path}: {reason}{more}",
-            hint="name logs as text, gzip, zstd, bzip2 or xz; without --strict, what cannot be "
-            "read is reported and the rest is read",
+            hint="name logs as text, gzip, zstd, bzip2, xz, tar or zip; without --strict, what "
+            "cannot be read is reported and the rest is read",
         )
 
 
@@ -267,10 +267,19 @@ class Ledger:
 def ingest(logs: Sequence[str], out: Path, settings: Settings, *, tell: Tell = print) -> Ledger:
     """Read *logs* into *out*: events, counts and ledger, and nothing else."""
     with store.staged(out) as staging:
-        tables = read([find_streams(logs, skip=[out])], "candidate", settings, staging, tell)
+        tables = read([_streams(logs, settings, out)], "candidate", settings, staging, tell)
         _write_tables(staging, {"candidate": tables})
         staging.commit()
     return Ledger(tables.ledger)
+
+
+def _streams(paths: Sequence[str], settings: Settings, out: Path) -> list[Stream]:
+    return find_streams(
+        paths,
+        skip=[out],
+        input_encoding=settings.encoding,
+        follows_outside=settings.follows_outside,
+    )
 
 
 def _write_tables(staging: store.Staging, read_: dict[str, Tables]) -> dict[str, pl.DataFrame]:
@@ -307,8 +316,8 @@ def analyze(
             "--baseline names both paths and times",
             hint="name paths only, or one window or duration",
         )
-    candidate_streams = find_streams(logs, skip=[out])
-    baseline_streams = [find_streams([name], skip=[out]) for name in names]
+    candidate_streams = _streams(logs, settings, out)
+    baseline_streams = [_streams([name], settings, out) for name in names]
     with store.staged(out) as staging:
         inputs = {}
         if names:

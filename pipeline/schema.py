@@ -9,6 +9,9 @@ import polars as pl
 Schema = dict[str, pl.DataType | type[pl.DataType]]
 TIMESTAMP = pl.Datetime("us", "UTC")
 
+# Lies in every folder that a run wrote: such folders are no logs.
+OUTPUT_MARKER = ".aftershock"
+
 INFO_SEVERITY = 9
 WARN_SEVERITY = 13
 ERROR_SEVERITY = 17
@@ -102,4 +105,8 @@ LEDGER: Schema = {
     "partial_joined_count": pl.Int64,
     "sha256_head": pl.String,
     "error": pl.String,
+    "truncated_line_count": pl.Int64,
+    "nul_byte_count": pl.Int64,
+    "is_reversed": pl.Boolean,
+    "notes": pl.List(pl.String),
 }

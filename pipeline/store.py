@@ -16,8 +16,9 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from pipeline.errors import PipelineError, UsageError
+from pipeline.schema import OUTPUT_MARKER
 
-MARKER = ".aftershock"
+MARKER = OUTPUT_MARKER
 EVENTS_FOLDER = "events"
 TABLES = ("rollup", "minutes", "ledger")
 

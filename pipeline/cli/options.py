@@ -43,6 +43,20 @@ FORMATS = click.option(
     type=click.Path(path_type=Path),
     help="Folder of log formats of your own, one .toml file each, tried before the shipped ones.",
 )
+READING = options(
+    click.option(
+        "--encoding",
+        metavar="NAME",
+        help="Encoding of files without a byte-order mark, such as gbk or windows-1252; also reads "
+        "what looks binary.  [default: UTF-8, or what the bytes show]",
+    ),
+    click.option(
+        "--follow-outside",
+        "follows_outside",
+        is_flag=True,
+        help="Follow links that lead out of the folders named.",
+    ),
+)
 STRICT = click.option("--strict", is_flag=True, help="Fail when any source cannot be read.")
 COLOR = click.option(
     "--color",

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from pipeline.cli.group import EXIT_CODES
-from pipeline.cli.options import FORMATS, LOGS, OUT, OUTPUT, STRICT, ZONE, options
+from pipeline.cli.options import FORMATS, LOGS, OUT, OUTPUT, READING, STRICT, ZONE, options
 from pipeline.cli.output import documents, print_result, reported, teller
 from pipeline.model import Settings
 
@@ -25,6 +25,7 @@ from pipeline.model import Settings
     click.option("--since", metavar="TIME", help="Start of the candidate window."),
     click.option("--until", metavar="TIME", help="End of the candidate window."),
     ZONE,
+    READING,
     FORMATS,
     click.option(
         "--now",
@@ -66,9 +67,9 @@ def run(
 ) -> None:
     """Compare LOGS with their baseline and write an incident report.
 
-    LOGS are files, folders, globs, or - for standard input; .gz .zst .bz2 .xz and rotated files are
-    read as they are. Times: ISO 8601, @epoch, now, end, or a duration before the end of the data
-    (90m, 24h).
+    LOGS are files, folders, globs, or - for standard input; .gz .zst .bz2 .xz, tar and zip archives
+    and rotated files are read as they are. Times: ISO 8601, @epoch, now, end, or a duration before
+    the end of the data (90m, 24h).
     """
     with reported():
         from pipeline import orchestrate
@@ -91,6 +92,7 @@ def run(
 @LOGS
 @OUT
 @ZONE
+@READING
 @FORMATS
 @STRICT
 @click.option(
@@ -104,21 +106,21 @@ def run(
 def ingest(
     logs: tuple[str, ...],
     out: Path,
-    zone: str | None,
     formats_dir: Path | None,
     strict: bool,
     events: str,
     quiet: bool,
+    **asked: Any,  # noqa: ANN401  # click passes the rest by name
 ) -> None:
     """Only read LOGS into Parquet: events, counts, and the ledger of where every line went."""
     with reported():
         from pipeline import orchestrate
 
         settings = Settings(
-            zone=zone,
             formats_dir=str(formats_dir) if formats_dir else None,
             is_strict=strict,
             keeps_all_events=events == "all",
+            **asked,
         )
         ledger = orchestrate.ingest(logs, out, settings, tell=teller(quiet))
         if not quiet:

@@ -259,6 +259,7 @@ def _warnings(
     if assumed:
         text = f"the times of {assumed:,} of {ledger.height:,} files carry no zone: see the sources"
         warnings.append(DataWarning("time_assumed", text))
+    warnings += _reading_warnings(ledger)
     hours = windows.baseline.covered_seconds / 3600
     if choice.baseline and hours < _SHORT_BASELINE_HOURS:
         text = (
@@ -278,4 +279,13 @@ def _warnings(
     if parsed is not None and parsed < _LOW_PARSE_COVERAGE:
         text = f"{parsed:.1%} of the events were understood; of the others only the text is known"
         warnings.append(DataWarning("low_coverage", text))
+    return warnings
+
+
+def _reading_warnings(ledger: pl.DataFrame) -> list[DataWarning]:
+    warnings = []
+    backwards = ledger.filter("is_reversed").height
+    if backwards:
+        text = f"{backwards:,} of {ledger.height:,} files run from new to old and were read so"
+        warnings.append(DataWarning("order_reversed", text))
     return warnings

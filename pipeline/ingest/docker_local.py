@@ -8,12 +8,12 @@ command that exports the rest. Offsets in the events are those of the JSON lines
 `daemon/logger/local` and `entry.proto` in moby.
 """
 
-import io
 import json
 import struct
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from io import BufferedIOBase
+
+from pipeline.ingest.decompress import Content
 
 ENCODING = "docker-local"
 # The driver splits lines at 16 KiB; attributes come on top.
@@ -36,29 +36,12 @@ def is_docker_local(head: bytes) -> bool:
     return end == head[:4] or len(end) < 4
 
 
-def open_docker_local(content: BufferedIOBase) -> BufferedIOBase:
+def open_docker_local(content: Content) -> Content:
     """Return the records of *content* as JSON lines; reading raises OSError at a broken one."""
-    return io.BufferedReader(_Lines(content), 2**18)
+    return Content.of(_records(content))
 
 
-class _Lines(io.RawIOBase):
-    def __init__(self, content: BufferedIOBase) -> None:
-        self.records = _records(content)
-        self.rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        if not self.rest:
-            self.rest = next(self.records, b"")
-        size = min(len(buffer), len(self.rest))
-        buffer[:size] = self.rest[:size]
-        self.rest = self.rest[size:]
-        return size
-
-
-def _records(content: BufferedIOBase) -> Iterator[bytes]:
+def _records(content: Content) -> Iterator[bytes]:
     offset = 0
     while prefix := content.read(4):
         size = int.from_bytes(prefix, "big")

@@ -7,21 +7,31 @@ same events wherever they fall.
 
 import codecs
 import io
-from collections.abc import Iterator
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from io import BufferedIOBase
 
 import polars as pl
 from polars.exceptions import ComputeError
 
-from pipeline.ingest.sources import MAX_DECOMPRESSED_BYTES, READ_ERRORS, Source, open_source
+from pipeline.ingest.decompress import READ_ERRORS, Content
+from pipeline.ingest.docker_local import ENCODING as DOCKER_LOCAL
+from pipeline.ingest.encodings import UTF8, unit_bytes
+from pipeline.ingest.sources import Source, open_source
 
 BLOCK_BYTES = 8 * 2**20
 # Text beyond this in one physical line is not looked at: it is counted and cut from the event.
 MAX_LINE_BYTES = 2**20
+# Lines that are read backwards wait in memory up to this, then in a temporary file.
+_SPILL_BYTES = 2**28
 
-# A broken archive loses what the failing call had read: calls are kept small.
-_READ_BYTES = 2**18
+_STATE = r"[^\r]*(?:[0-9]%|it/s|B/s|s/it)[^\r]*"
+_PROGRESS = rf"^\r*{_STATE}(?:\r+{_STATE})*\r*$"
+
+# One character and one NUL in turn, for at least eight characters: UTF-16 that was appended to
+# other text. Its byte-order mark, if it has one, was not decodable there.
+_WIDE_WITHIN = r"^\x{FFFD}{0,2}[^\x00](?:\x00[^\x00]){7,}\x00?$"
 
 LINES = {
     "line": pl.String,
@@ -33,14 +43,20 @@ LINES = {
 
 @dataclass(slots=True)
 class Reading:
-    """What was counted while one source was read; *error* is set when it broke off."""
+    """What was counted while one source was read; *error* is set when it broke off.
+
+    *nul_byte_count* are NUL bytes that are no text: passed over before a line, replaced within.
+    """
 
     byte_count: int = 0
     line_count: int = 0
     undecodable_byte_count: int = 0
     truncated_line_count: int = 0
+    nul_byte_count: int = 0
+    has_wide_lines: bool = False
     error: str | None = None
-    _cut: dict[int, int] = field(default_factory=dict)  # line number: bytes passed over
+    _cut: int = 0  # bytes of the line that is open which were passed over beyond the limit
+    _hole: int = 0  # NUL bytes before the line that is open which were passed over
 
 
 def read_lines(
@@ -51,47 +67,96 @@ def read_lines(
     Each comes with the bytes that it was read from when these are its lines to the letter, else
     with b"": some decoders are faster on the whole.
 
-    A source that breaks off (truncated archive, read error) yields what could be read and leaves
-    the reason in `reading.error`.
+    NUL bytes before a line belong to none: its offset is after them. A source that breaks off
+    (truncated archive, read error) yields what could be read and leaves the reason in
+    `reading.error`.
     """
-    width = _unit_bytes(source.encoding)
-    for block in _blocks(source, reading, block_bytes, width):
-        if width == 1:
-            frame, is_exact = _utf8_lines(block, reading)
-            yield _numbered(frame, reading), block if is_exact else b""
+    encoding = UTF8 if source.encoding == DOCKER_LOCAL else source.encoding
+    for block in _blocks(source, reading, block_bytes):
+        hole, cut = reading._hole, reading._cut
+        reading._hole = reading._cut = 0
+        if encoding == UTF8:
+            decoded = _utf8_lines(block, reading)
+        elif unit_bytes(encoding) > 1:
+            decoded = _wide_lines(block, encoding, reading)
         else:
-            yield _numbered(_wide_lines(block, source, reading), reading), b""
+            decoded = _legacy_lines(block, encoding, reading)
+        exact = block if decoded.is_exact else b""
+        yield _numbered(decoded, hole, cut, reading), exact
 
 
-def _unit_bytes(encoding: str) -> int:
-    return 4 if encoding.startswith("utf-32") else 2 if encoding.startswith("utf-16") else 1
+def backwards(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Yield the lines of *frames* last to first, in frames of the same sizes."""
+    kept: list[pl.DataFrame] = []
+    places: list[tuple[int, int]] = []
+    size = 0
+    with tempfile.TemporaryFile() as file:
+        for frame in frames:
+            size += int(frame.estimated_size())
+            if size <= _SPILL_BYTES:
+                kept.append(frame)
+                continue
+            packed = io.BytesIO()
+            frame.write_ipc(packed, compression="lz4")
+            places.append((file.tell(), packed.tell()))
+            file.write(packed.getbuffer())
+        for place, length in reversed(places):
+            file.seek(place)
+            yield pl.read_ipc(io.BytesIO(file.read(length))).reverse()
+    for frame in reversed(kept):
+        yield frame.reverse()
 
 
-def _blocks(source: Source, reading: Reading, size: int, width: int) -> Iterator[bytes]:
+def last_states(text: pl.Series) -> pl.Series:
+    """Reduce each progress bar, whose states overwrite each other after a CR, to its last state.
+
+    Text in which any part between two CRs does not look like a progress bar stays as it is.
+    """
+    is_bar = text.str.contains("\r", literal=True) & text.str.contains(_PROGRESS)
+    if not is_bar.any():
+        return text
+    return text.str.extract(r"([^\r]+)\r*$").zip_with(is_bar.fill_null(False), text)
+
+
+# ---- blocks ---------------------------------------------------------------------------------
+
+
+def _blocks(source: Source, reading: Reading, size: int) -> Iterator[bytes]:
+    width = unit_bytes(source.encoding)
     newline = "\n".encode(source.encoding) if width > 1 else b"\n"
+    size += -size % 4  # no character of UTF-16 or UTF-32 lies on a border
     carry = b""
     try:
         with open_source(source) as content:
             while chunk := _read(content, size):
+                if width == 1 and not carry:
+                    chunk = _after_hole(chunk, content, reading)
+                if reading._cut:
+                    chunk = _after_cut(chunk, newline, reading)
                 if (end := _last_newline(chunk, newline, width)) < 0:
-                    carry = _extend(carry, chunk, reading)
+                    carry = _extend(carry, chunk, source.encoding, reading)
                     continue
                 yield carry + chunk[:end]
                 carry = chunk[end:]
-                if reading.byte_count + len(carry) > MAX_DECOMPRESSED_BYTES:
-                    reading.error = f"stopped after {MAX_DECOMPRESSED_BYTES:,} decompressed bytes"
-                    return
+                if width == 1:
+                    carry = _after_hole(carry, None, reading)
     except READ_ERRORS as error:
-        reading.error = f"broke off after {reading.byte_count:,} bytes: {error}"
-    if carry:
-        yield carry
+        what = getattr(error, "strerror", None) or error
+        reading.error = (
+            f"broke off after {reading.byte_count + len(carry):,} bytes: {what}"
+            if reading.byte_count or carry
+            else f"cannot be read: {what}"
+        )
+    if carry or reading._hole:
+        # A hole that nothing follows is a line as well, and blank.
+        yield carry or _last_of_hole(reading)
 
 
-def _read(content: BufferedIOBase, size: int) -> bytes:
+def _read(content: Content, size: int) -> bytes:
     # Pipes and decompressors return short reads; blocks of one size keep the cost per block low.
     parts, missing = [], size
     try:
-        while missing > 0 and (part := content.read1(min(missing, _READ_BYTES))):
+        while missing > 0 and (part := content.read1(missing)):
             parts.append(part)
             missing -= len(part)
     except READ_ERRORS:
@@ -99,6 +164,34 @@ def _read(content: BufferedIOBase, size: int) -> bytes:
         if not parts:
             raise
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _after_hole(chunk: bytes, content: Content | None, reading: Reading) -> bytes:
+    """Pass over NUL bytes at the start of a line: a file that was truncated under its writer
+    begins with as many as it was long.
+    """
+    if not chunk.startswith(b"\x00"):
+        return chunk
+    rest = chunk.lstrip(b"\x00")
+    reading._hole += len(chunk) - len(rest)
+    if not rest and content is not None:
+        reading._hole += content.skip_hole()
+    return rest
+
+
+def _last_of_hole(reading: Reading) -> bytes:
+    reading._hole -= 1
+    return b"\x00"
+
+
+def _after_cut(chunk: bytes, newline: bytes, reading: Reading) -> bytes:
+    """Pass over the rest of a line of which all that is kept is already there."""
+    at = chunk.find(newline)
+    while at > 0 and at % len(newline):
+        at = chunk.find(newline, at + 1)
+    passed = len(chunk) if at < 0 else at
+    reading._cut += passed
+    return chunk[passed:]
 
 
 def _last_newline(chunk: bytes, newline: bytes, width: int) -> int:
@@ -111,39 +204,72 @@ def _last_newline(chunk: bytes, newline: bytes, width: int) -> int:
     return -1
 
 
-def _extend(carry: bytes, chunk: bytes, reading: Reading) -> bytes:
+def _extend(carry: bytes, chunk: bytes, encoding: str, reading: Reading) -> bytes:
     # A line longer than a block: the head is kept, the rest is only counted.
-    kept = carry + chunk[: max(MAX_LINE_BYTES - len(carry), 0)]
-    passed = len(carry) + len(chunk) - len(kept)
-    if passed:
-        number = reading.line_count + 1
-        reading._cut[number] = reading._cut.get(number, 0) + passed
+    whole = carry + chunk[: max(MAX_LINE_BYTES + 8 - len(carry), 0)]
+    if len(whole) <= MAX_LINE_BYTES + 4 or reading._cut:
+        return whole  # what is more by one character may be a CR that belongs to the end
+    kept = _head(whole, encoding)
+    reading._cut += len(carry) + len(chunk) - len(kept)
     return kept
 
 
-def _utf8_lines(block: bytes, reading: Reading) -> tuple[pl.DataFrame, bool]:
-    is_exact = True
+def _head(line: bytes, encoding: str) -> bytes:
+    """Return the first `MAX_LINE_BYTES` of *line*, without a character that is cut."""
+    head = line[:MAX_LINE_BYTES]
+    if encoding.startswith("utf-16"):
+        high = head[-1 if encoding.endswith("le") else -2]
+        return head[:-2] if 0xD8 <= high <= 0xDB else head
+    if encoding == UTF8:
+        for back in (1, 2, 3):
+            if head[-back] >= 0xC0:
+                needed = 2 if head[-back] < 0xE0 else 3 if head[-back] < 0xF0 else 4
+                return head[:-back] if back < needed else head
+            if head[-back] < 0x80:
+                break
+    return head
+
+
+# ---- text -----------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Decoded:
+    """Lines with the bytes that each takes in the source, its end included.
+
+    *has_cr*: the CR of a line end may still be there. *holes* are the NUL bytes before each, null
+    when there are none; *long* are those that were cut.
+    """
+
+    lines: pl.Series
+    sizes: pl.Series
+    has_cr: bool = True
+    is_exact: bool = False
+    holes: pl.Series | None = None
+    long: set[int] = field(default_factory=set)
+
+
+def _utf8_lines(block: bytes, reading: Reading) -> _Decoded:
     try:
         lines = pl.read_lines(io.BytesIO(block)).to_series().alias("line")
         sizes = lines.str.len_bytes().cast(pl.Int64)
     except ComputeError:  # polars has one class for it: the block is not UTF-8 throughout
-        lines, sizes = _lossy_lines(block, reading)
-        is_exact = False
-    width = 1
-    if is_exact and ((crlf := block.count(b"\r\n")) or block.endswith(b"\r")):
+        return _split(block, UTF8, reading)
+    width, ends_in_cr = 1, False
+    if (crlf := block.count(b"\r\n")) or block.endswith(b"\r"):
         # The reader takes the CR off as well, and does not say from which lines.
         if crlf == block.count(b"\n") and block.endswith(b"\n"):
             width = 2
         else:
+            ends_in_cr = True
             lines = _split_lines(block)
             sizes = lines.str.len_bytes().cast(pl.Int64)
     ends = pl.Series([width], dtype=pl.Int64).new_from_index(0, len(sizes)) if len(sizes) else sizes
     if not block.endswith(b"\n"):
         ends[-1] = 0
-    cleaned = _cleaned(lines, block)
-    return pl.DataFrame({"line": cleaned, "byte_length": sizes + ends}), (
-        is_exact and cleaned is lines
-    )
+    cleaned = _cleaned(_Decoded(lines, sizes + ends, has_cr=ends_in_cr), block, reading)
+    cleaned.is_exact = cleaned.lines is lines
+    return cleaned
 
 
 def _split_lines(block: bytes) -> pl.Series:
@@ -153,72 +279,158 @@ def _split_lines(block: bytes) -> pl.Series:
     return pl.Series("line", lines, dtype=pl.String)
 
 
-def _lossy_lines(block: bytes, reading: Reading) -> tuple[pl.Series, pl.Series]:
+def _split(block: bytes, encoding: str, reading: Reading) -> _Decoded:
+    """Decode line by line: what is wrong in one line spoils no other."""
     raw = block.split(b"\n")
-    if not raw[-1]:
+    end = 0 if raw[-1] else 1
+    if end:
         raw.pop()
-    text = []
-    for line in raw:
-        try:
-            text.append(line.decode())
-        except UnicodeDecodeError:
-            escaped = line.decode("utf-8", "surrogateescape")
-            reading.undecodable_byte_count += sum(0xDC80 <= ord(mark) <= 0xDCFF for mark in escaped)
-            text.append(line.decode("utf-8", "replace"))
-    sizes = pl.Series([len(line) for line in raw], dtype=pl.Int64)
-    return pl.Series("line", text, dtype=pl.String), sizes
+    sizes = [len(line) + 1 for line in raw]
+    sizes[-1] -= 1 - end
+    long: set[int] = set()
+    for number, line in enumerate(raw):
+        text = line.lstrip(b"\x00") if len(line) > MAX_LINE_BYTES else line
+        if len(text.removesuffix(b"\r")) > MAX_LINE_BYTES:
+            long.add(number)
+            raw[number] = line[: len(line) - len(text)] + _head(text, encoding)
+    decode = _Counting()
+    lines = pl.Series("line", [decode(line, encoding) for line in raw], dtype=pl.String)
+    reading.undecodable_byte_count += decode.undecodable_byte_count
+    found = _Decoded(lines, pl.Series(sizes, dtype=pl.Int64), long=long)
+    return _cleaned(found, block, reading)
 
 
-def _wide_lines(block: bytes, source: Source, reading: Reading) -> pl.DataFrame:
-    width = _unit_bytes(source.encoding)
-    text = codecs.decode(block, source.encoding, "replace")
-    reading.undecodable_byte_count += text.count("\ufffd") * width
+def _legacy_lines(block: bytes, encoding: str, reading: Reading) -> _Decoded:
+    # In all encodings that `check_encoding` lets through, this byte is a line end and nothing else.
+    return _split(block, encoding, reading)
+
+
+def _wide_lines(block: bytes, encoding: str, reading: Reading) -> _Decoded:
+    width = unit_bytes(encoding)
+    decode = _Counting()
+    text = decode(block, encoding)
+    reading.undecodable_byte_count += decode.undecodable_byte_count
     lines = text.split("\n")
-    ended = not lines[-1]
-    if ended:
+    if not lines[-1]:
         lines.pop()
-    sizes = [len(line.encode(source.encoding, "replace")) + width for line in lines]
-    if not ended and sizes:
-        sizes[-1] -= width
-    series = pl.Series("line", lines, dtype=pl.String)
-    cleaned = _cleaned(series, text.encode("utf-8", "replace"))
-    return pl.DataFrame(
-        {"line": cleaned, "byte_length": pl.Series(sizes, dtype=pl.Int64)},
+    sizes = [len(line.encode(encoding, "replace")) + width for line in lines]
+    # What was replaced may have been of another length: the last line takes what is missing.
+    sizes[-1] += len(block) - sum(sizes)
+    long: set[int] = set()
+    for number, line in enumerate(lines):
+        if len(line) * 4 > MAX_LINE_BYTES:
+            data = line.removesuffix("\r").encode(encoding, "replace")
+            if len(data) > MAX_LINE_BYTES:
+                long.add(number)
+                lines[number] = _head(data, encoding).decode(encoding, "replace")
+    found = _Decoded(
+        pl.Series("line", lines, dtype=pl.String), pl.Series(sizes, dtype=pl.Int64), long=long
     )
+    return _cleaned(found, None, reading)
 
 
-def _cleaned(lines: pl.Series, block: bytes) -> pl.Series:
-    """Remove what is no text: a trailing CR, NUL runs, byte-order marks. Looks before it works."""
-    if b"\r" in block:
+class _Counting:
+    """Decodes with U+FFFD for what cannot be decoded, and counts those bytes."""
+
+    def __init__(self) -> None:
+        self.undecodable_byte_count = 0
+
+    def __call__(self, data: bytes, encoding: str) -> str:
+        """Decode *data*."""
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            _counted.bytes = 0
+            text = data.decode(encoding, _COUNTED)
+            self.undecodable_byte_count += _counted.bytes
+            return text
+
+
+_COUNTED = "aftershock.counted"
+_counted = threading.local()
+
+
+def _replace_counted(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    _counted.bytes += error.end - error.start
+    return "\ufffd", error.end
+
+
+codecs.register_error(_COUNTED, _replace_counted)
+
+
+def _cleaned(found: _Decoded, block: bytes | None, reading: Reading) -> _Decoded:
+    """Remove what is no text: NUL runs, a trailing CR, byte-order marks; cut what is too long.
+
+    Looks before it works: *block* are the bytes, null when they are not UTF-8.
+    """
+    lines = found.lines
+    if _holds(lines, block, "\x00"):
+        lines, found.holes = _without_nul(lines, reading)
+        found.sizes = found.sizes - found.holes
+    if found.has_cr and _holds(lines, block, "\r"):
         lines = lines.str.strip_suffix("\r")
-    if b"\x00" in block:
-        lines = lines.str.strip_chars_start("\x00").str.replace_all("\x00", "\u2400", literal=True)
-    if b"\xef\xbb\xbf" in block:
+    if _holds(lines, block, "\ufeff"):
         lines = lines.str.strip_prefix("\ufeff")
     if len(lines) and lines.str.len_bytes().max() > MAX_LINE_BYTES:  # type: ignore[operator]
-        lines = lines.str.head(MAX_LINE_BYTES)
-    return lines
+        lines = _shortened(lines, found.long)
+    found.lines = lines
+    return found
 
 
-def _numbered(frame: pl.DataFrame, reading: Reading) -> pl.DataFrame:
-    height = frame.height
-    if reading._cut:
-        cut = {number - reading.line_count - 1: size for number, size in reading._cut.items()}
-        lengths = frame["byte_length"].clone()
-        for index, size in cut.items():
-            if 0 <= index < height:
-                lengths[index] = lengths[index] + size
-        frame = frame.with_columns(byte_length=lengths)
-        reading.truncated_line_count += len(cut)
-        reading._cut.clear()
-    ends = frame["byte_length"].cum_sum() + reading.byte_count
+def _holds(lines: pl.Series, block: bytes | None, mark: str) -> bool:
+    if block is not None:
+        return mark.encode() in block
+    return bool(lines.str.contains(mark, literal=True).any())
+
+
+def _without_nul(lines: pl.Series, reading: Reading) -> tuple[pl.Series, pl.Series]:
+    """Strip NUL bytes before lines, and show those within; return the count of the former too."""
+    stripped = lines.str.strip_chars_start("\x00")
+    holes = (lines.str.len_bytes() - stripped.str.len_bytes()).cast(pl.Int64)
+    inner = stripped.str.count_matches("\x00", literal=True)
+    is_wide = (inner > 0) & stripped.str.contains(_WIDE_WITHIN)
+    reading.has_wide_lines |= bool(is_wide.any())
+    reading.nul_byte_count += int(holes.sum()) + int(inner.filter(~is_wide).sum())
+    narrow = stripped.str.replace_all("\x00", "", literal=True)
+    narrow = narrow.str.strip_chars_start("\ufffd").str.strip_suffix("\r")
+    # Each NUL is shown, for some formats mean something by a few; a hole is one mark.
+    shown = stripped.str.replace_all("\x00{16,}", "\u2400")
+    shown = shown.str.replace_all("\x00", "\u2400", literal=True)
+    return narrow.zip_with(is_wide, shown), holes
+
+
+def _shortened(lines: pl.Series, long: set[int]) -> pl.Series:
+    rows = (lines.str.len_bytes() > MAX_LINE_BYTES).arg_true().to_list()
+    texts = lines.to_list()
+    for row in rows:
+        if row not in long:
+            long.add(row)
+            texts[row] = _head(texts[row].encode(), UTF8).decode()
+    return pl.Series("line", texts, dtype=pl.String)
+
+
+def _numbered(found: _Decoded, hole: int, cut: int, reading: Reading) -> pl.DataFrame:
+    height = len(found.lines)
+    sizes, holes = found.sizes, found.holes
+    if cut:
+        sizes = sizes.scatter(0, int(sizes[0]) + cut)
+        found.long.add(0)
+    if hole:
+        reading.nul_byte_count += hole
+        holes = sizes * 0 if holes is None else holes
+        holes = holes.scatter(0, int(holes[0]) + hole)
+    ends = (sizes if holes is None else sizes + holes).cum_sum() + reading.byte_count
     first = reading.line_count + 1
-    result = frame.select(
-        "line",
-        line_number=pl.int_range(first, first + height, dtype=pl.Int64, eager=True),
-        byte_offset=ends - frame["byte_length"],
-        byte_length="byte_length",
+    result = pl.DataFrame(
+        {
+            "line": found.lines,
+            "line_number": pl.int_range(first, first + height, dtype=pl.Int64, eager=True),
+            "byte_offset": ends - sizes,
+            "byte_length": sizes,
+        }
     )
+    reading.truncated_line_count += len(found.long)
     reading.line_count += height
     reading.byte_count = int(ends[-1]) if height else reading.byte_count
     return result

@@ -818,6 +818,13 @@ def _source(one: SourceFacts) -> SourceView:
         remarks.append(f"zone assumed: {one.time_zone_assumption}")
     if one.undecodable_byte_count:
         remarks.append(many(one.undecodable_byte_count, "undecodable byte"))
+    if one.truncated_line_count:
+        remarks.append(f"{many(one.truncated_line_count, 'line')} cut after 1 MiB")
+    if one.nul_byte_count:
+        remarks.append(many(one.nul_byte_count, "NUL byte"))
+    if one.is_reversed:
+        remarks.append("newest first: read from its end")
+    remarks += one.notes
     if one.partial_joined_count:
         remarks.append(f"{many(one.partial_joined_count, 'split record')} joined")
     is_dated = one.first_timestamp is not None

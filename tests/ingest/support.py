@@ -33,12 +33,14 @@ def options(**changes: object) -> Options:
     return Options(**{"formats": load_formats(), "keep_all": True, **changes})  # type: ignore[arg-type]
 
 
-def read_paths(*paths: Path | str, options_: Options | None = None) -> Read:
+def read_paths(
+    *paths: Path | str, options_: Options | None = None, input_encoding: str | None = None
+) -> Read:
     """Read every stream under *paths*; events in the order of path, line and offset."""
     rows: list[dict[str, object]] = []
     batches = [
         batch
-        for stream in find_streams([str(path) for path in paths])
+        for stream in find_streams([str(path) for path in paths], input_encoding=input_encoding)
         for batch in read_stream(stream, options_ or options(), rows)
     ]
     ledger = ledger_frame(rows)
@@ -52,14 +54,19 @@ def read_paths(*paths: Path | str, options_: Options | None = None) -> Read:
     )
 
 
-def read_files(files: Mapping[str, bytes], options_: Options | None = None) -> Read:
+def read_files(
+    files: Mapping[str, bytes],
+    options_: Options | None = None,
+    *,
+    input_encoding: str | None = None,
+) -> Read:
     """Read *files* (name: content) from a folder that exists only for the reading."""
     with tempfile.TemporaryDirectory() as folder:
         for name, content in files.items():
             path = Path(folder) / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        return read_paths(folder, options_=options_)
+        return read_paths(folder, options_=options_, input_encoding=input_encoding)
 
 
 def read_text(text: str, options_: Options | None = None, *, name: str = "app.log") -> Read:
