@@ -100,7 +100,13 @@ def check_format(path: Path) -> FormatCheck:
 
 
 def diagnose(
-    logs: Sequence[str], zone: str | None, folder: Path | None, *, tell: Tell = lambda _: None
+    logs: Sequence[str],
+    zone: str | None,
+    folder: Path | None,
+    *,
+    encoding: str | None = None,
+    follows_outside: bool = False,
+    tell: Tell = lambda _: None,
 ) -> Diagnosis:
     """Read *logs* and return how each source was understood.
 
@@ -108,7 +114,8 @@ def diagnose(
     """
     options = _options(zone, folder)
     sources: list[SourceReading] = []
-    for stream in find_streams(logs):
+    found = find_streams(logs, input_encoding=encoding, follows_outside=follows_outside)
+    for stream in found:
         tell(f"reading {stream.name}")
         sources += survey_stream(stream, options)
     if not sources:

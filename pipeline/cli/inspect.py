@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import COLOR, FORMATS, LOGS, ZONE
+from pipeline.cli.options import COLOR, FORMATS, LOGS, READING, ZONE
 from pipeline.cli.output import print_text, reported, teller, wants_color
 from pipeline.model import ExitCode
 
@@ -17,11 +17,18 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON and not
 @click.command()
 @LOGS
 @ZONE
+@READING
 @FORMATS
 @_JSON
 @COLOR
 def doctor(
-    logs: tuple[str, ...], zone: str | None, formats_dir: Path | None, as_json: bool, color: str
+    logs: tuple[str, ...],
+    zone: str | None,
+    encoding: str | None,
+    follows_outside: bool,
+    formats_dir: Path | None,
+    as_json: bool,
+    color: str,
 ) -> None:
     """Tell what was understood of LOGS, source by source, and what to do about the rest.
 
@@ -37,7 +44,14 @@ def doctor(
     with reported():
         from pipeline import inspection, render
 
-        found = inspection.diagnose(logs, zone, formats_dir, tell=teller(as_json))
+        found = inspection.diagnose(
+            logs,
+            zone,
+            formats_dir,
+            encoding=encoding,
+            follows_outside=follows_outside,
+            tell=teller(as_json),
+        )
         _clear(as_json)
         _show(found, render.render_diagnosis, as_json=as_json, color=color)
         if not found.is_readable:

@@ -173,7 +173,7 @@ class Content:
         if self._error is not None:
             raise self._error
         try:
-            return next(parts, b"")
+            return next((part for part in parts if part), b"")
         except READ_ERRORS as error:
             self._error = error
             raise

@@ -34,7 +34,7 @@ from pipeline.ingest.identity import (
 )
 from pipeline.ingest.layouts import YEARLESS
 from pipeline.ingest.lines import BLOCK_BYTES, Reading, backwards, last_states, read_lines
-from pipeline.ingest.sources import Source, Stream
+from pipeline.ingest.sources import Source, Stream, settled
 from pipeline.ingest.timestamps import complete_years
 from pipeline.ingest.unfold import unfold
 from pipeline.routes import http_route, without_numbers
@@ -121,7 +121,7 @@ class Reader:
     """One pass over a stream; `profile` says, from the first batch on, what it was found to be."""
 
     def __init__(self, stream: Stream, options: Options) -> None:
-        self.stream = stream
+        self.stream = settled(stream)
         self.options = options
         self.identity: Identity = identify(stream.place)
         self.profile: Profile | None = None

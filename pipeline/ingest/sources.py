@@ -146,6 +146,19 @@ def find_streams(
     return _group(sources)
 
 
+def settled(stream: Stream) -> Stream:
+    """Return *stream* with standard input looked at, for which its first bytes must have come."""
+    return replace(
+        stream,
+        sources=tuple(
+            source.origin.look(source)
+            if isinstance(source.origin, _Stdin) and source.origin.head is None
+            else source
+            for source in stream.sources
+        ),
+    )
+
+
 @contextmanager
 def open_source(source: Source) -> Iterator[Content]:
     """Open *source* for reading its decompressed bytes."""
@@ -396,12 +409,19 @@ def _require_regular(status: os.stat_result) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Stdin:
-    """Standard input, of which *head* was read ahead."""
+    """Standard input, of which *head* was read ahead when it was looked at."""
 
-    head: bytes
+    inspector: "_Inspector"
+    head: bytes | None = None
 
     def open(self) -> Iterator[Raw]:
-        yield Piped(self.head, sys.stdin.buffer)
+        yield Piped(self.head or b"", sys.stdin.buffer)
+
+    def look(self, source: Source) -> Source:
+        """Return *source* with what its first bytes tell."""
+        head = _read_ahead(sys.stdin.buffer)
+        plain = replace(source, origin=replace(self, head=head))
+        return self.inspector.looked_at(plain, Piped(head, io.BytesIO()))[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -448,9 +468,7 @@ class _Inspector:
     def inspect(self, path: str) -> list[Source]:
         """Return the source at *path*, or those in it when it is an archive."""
         if path == STDIN:
-            head = _read_ahead(sys.stdin.buffer)
-            plain = Source(STDIN, None, None, None, UTF8, None, origin=_Stdin(head))
-            return self._looked_at(plain, Piped(head, io.BytesIO()))
+            return [Source(STDIN, None, None, None, UTF8, None, origin=_Stdin(self))]
         label = shown(path)
         try:
             with _open_regular(path) as file:
@@ -458,11 +476,12 @@ class _Inspector:
                 origin = _File(path, (status.st_dev, status.st_ino))
                 modified = datetime.fromtimestamp(status.st_mtime, UTC)
                 plain = Source(label, status.st_size, modified, None, UTF8, None, origin=origin)
-                return self._looked_at(plain, Span(file.fileno(), 0, status.st_size))
+                return self.looked_at(plain, Span(file.fileno(), 0, status.st_size))
         except OSError as error:
             return [_refused(label, f"cannot be read: {error.strerror or error}")]
 
-    def _looked_at(self, plain: Source, raw: Raw) -> list[Source]:
+    def looked_at(self, plain: Source, raw: Raw) -> list[Source]:
+        """Return *plain* with what the first bytes of *raw* tell, or the members in it."""
         start = raw.read(HEAD_BYTES)
         compression = compression_of(start)
         content = decompressed(_Again(start, raw), compression)
@@ -513,7 +532,7 @@ class _Inspector:
     def _member(self, source: Source, archive: Archive, member: Member) -> list[Source]:
         try:
             with archive.open(member) as raw:
-                return self._looked_at(source, raw)
+                return self.looked_at(source, raw)
         except READ_ERRORS as error:
             return [_without(source, f"cannot be read: {error}")]
 
