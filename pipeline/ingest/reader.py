@@ -248,8 +248,8 @@ class Reader:
             records = join_partials(records, early.format_index.is_not_null())
         if records["payload"].str.contains("\r", literal=True).any():
             whole = ~records["is_partial"]
-            settled = last_states(records["payload"]).zip_with(whole, records["payload"])
-            records = records.with_columns(payload=settled)
+            states = last_states(records["payload"]).zip_with(whole, records["payload"])
+            records = records.with_columns(payload=states)
         records, heads = self._with_heads(records, profile)
         marked = mark_starts(records)
         done, self.held = _split(marked, records.columns, is_last=is_last)
