@@ -94,7 +94,8 @@ class Settings:
     `auto`. *since* and *until* cut the candidate window. *zone* is that of times which carry none
     (None: UTC, and said). *formats_dir*: a folder of log formats that are tried before the shipped
     ones. *encoding* is that of sources without a byte-order mark (None: by their bytes);
-    *follows_outside*: links are followed out of the folders named.
+    *follows_outside*: links are followed out of the folders named. *services*: names for who
+    writes what, `GLOB=NAME` or `NAME`.
     """
 
     baseline: tuple[str, ...] = ("auto",)
@@ -109,6 +110,7 @@ class Settings:
     formats_dir: str | None = None
     encoding: str | None = None
     follows_outside: bool = False
+    services: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

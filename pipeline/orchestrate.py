@@ -54,6 +54,7 @@ from pipeline.ingest import (
     ledger_frame,
     merge_minutes,
     merge_rollup,
+    parse_services,
     read_stream,
 )
 from pipeline.mining import fingerprint, mine
@@ -109,6 +110,7 @@ def read(
         zone=settings.zone,
         keep_all=settings.keeps_all_events,
         borders=named_borders(settings),
+        services=parse_services(settings.services),
     )
     rows: list[dict[str, object]] = []
     extents = []

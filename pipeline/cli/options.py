@@ -57,6 +57,14 @@ READING = options(
         help="Follow links that lead out of the folders named.",
     ),
 )
+SERVICE = click.option(
+    "--service",
+    "services",
+    multiple=True,
+    metavar="[GLOB=]NAME",
+    help="Name the service of files, pods or containers that match GLOB, or of all (repeatable, "
+    "first match wins).  [default: from prefixes, folders and fields]",
+)
 STRICT = click.option("--strict", is_flag=True, help="Fail when any source cannot be read.")
 COLOR = click.option(
     "--color",

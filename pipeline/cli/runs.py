@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from pipeline.cli.group import EXIT_CODES
-from pipeline.cli.options import FORMATS, LOGS, OUT, OUTPUT, READING, STRICT, ZONE, options
+from pipeline.cli.options import FORMATS, LOGS, OUT, OUTPUT, READING, SERVICE, STRICT, ZONE, options
 from pipeline.cli.output import documents, print_result, reported, teller
 from pipeline.model import Settings
 
@@ -27,6 +27,7 @@ from pipeline.model import Settings
     ZONE,
     READING,
     FORMATS,
+    SERVICE,
     click.option(
         "--now",
         metavar="TIME",
@@ -94,6 +95,7 @@ def run(
 @ZONE
 @READING
 @FORMATS
+@SERVICE
 @STRICT
 @click.option(
     "--events",
@@ -107,6 +109,7 @@ def ingest(
     logs: tuple[str, ...],
     out: Path,
     formats_dir: Path | None,
+    services: tuple[str, ...],
     strict: bool,
     events: str,
     quiet: bool,
@@ -118,6 +121,7 @@ def ingest(
 
         settings = Settings(
             formats_dir=str(formats_dir) if formats_dir else None,
+            services=services,
             is_strict=strict,
             keeps_all_events=events == "all",
             **asked,

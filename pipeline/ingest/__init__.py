@@ -6,6 +6,7 @@ of a user). `reader` ties the steps together; `survey`, `explain` and `suggest` 
 """
 
 from pipeline.ingest.formats import load_formats
+from pipeline.ingest.identity import parse_services
 from pipeline.ingest.ledger import check_conservation, ledger_frame
 from pipeline.ingest.own_formats import formats_with
 from pipeline.ingest.reader import Batch, Options, merge_minutes, merge_rollup, read_stream
@@ -23,5 +24,6 @@ __all__ = [
     "load_formats",
     "merge_minutes",
     "merge_rollup",
+    "parse_services",
     "read_stream",
 ]

@@ -16,6 +16,7 @@ import polars as pl
 
 from pipeline.ingest.decode import decode_objects
 from pipeline.ingest.formats import Format, json_fields
+from pipeline.ingest.identity import SERVICE_KEYS
 
 _PAIR = r"""[A-Za-z_@][A-Za-z0-9_.@/-]*=(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?:[^ "'][^ "]*)?)"""
 _LOGFMT = rf"^{_PAIR}(?: {_PAIR}){{2}}"
@@ -51,6 +52,8 @@ def json_keys(formats: tuple[Format, ...]) -> tuple[str, ...]:
         for names in keys
         for key in names.split("|")
     }
+    if dotted:
+        dotted |= set(SERVICE_KEYS)  # who wrote a record is asked of every format
     return tuple(sorted(dotted | {key.partition(".")[0] for key in dotted}))
 
 

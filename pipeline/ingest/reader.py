@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
@@ -25,13 +26,7 @@ from pipeline.ingest.envelopes import (
 )
 from pipeline.ingest.formats import Format
 from pipeline.ingest.heads import Heads, match
-from pipeline.ingest.identity import (
-    Identity,
-    identify,
-    service_of_container,
-    service_of_pod,
-    service_of_word,
-)
+from pipeline.ingest.identity import Rules, identify, name_events, ruled_service
 from pipeline.ingest.layouts import YEARLESS
 from pipeline.ingest.lines import BLOCK_BYTES, Reading, backwards, last_states, read_lines
 from pipeline.ingest.sources import Source, Stream, settled
@@ -66,7 +61,7 @@ class Options:
     """How to read: *zone* is that of times without one (None: UTC, flagged as assumed).
 
     *borders* are times at which the hours of the rollup are cut, so that windows which begin
-    within an hour can be counted.
+    within an hour can be counted. *services* are the user's names for who writes what.
     """
 
     formats: tuple[Format, ...]
@@ -74,6 +69,7 @@ class Options:
     keep_all: bool = False
     block_bytes: int = BLOCK_BYTES
     borders: tuple[datetime, ...] = ()
+    services: Rules = ()
 
 
 class Batch(NamedTuple):
@@ -123,7 +119,7 @@ class Reader:
     def __init__(self, stream: Stream, options: Options) -> None:
         self.stream = settled(stream)
         self.options = options
-        self.identity: Identity = identify(stream.place)
+        self.identity = identify(stream.place)
         self.profile: Profile | None = None
         self.tallies = [_Tally() for _ in stream.sources]
         self.held: pl.DataFrame | None = None
@@ -301,7 +297,9 @@ class Reader:
         events = self._timed(events, profile)
         events = _with_exceptions_flagged(events, heads, profile)
         events = _with_envelope_words(events)
-        events = self._named(events)
+        events = name_events(
+            events, heads.objects, self.identity, self.options.services, self.stream.name
+        )
         self._count(done, events)
         kept = events if self.options.keep_all else events.filter(_is_candidate())
         return Batch(
@@ -360,35 +358,6 @@ class Reader:
         lasts = timed.group_by("key").agg(pl.col("timestamp").sort_by("row").drop_nulls().last())
         self.last_times.update({key: last for key, last in lasts.rows() if last is not None})
         return timed
-
-    def _named(self, events: pl.DataFrame) -> pl.DataFrame:
-        identity = self.identity
-        names = events["container_name"].unique().to_list()
-        pods = events["pod_name"].unique().to_list()
-        said = events["envelope_service"].unique().to_list()
-        if names == [None] and pods == [None] and said == [None]:
-            return events.with_columns(
-                service_name=pl.lit(identity.service_name),
-                container_name=pl.lit(identity.container_name, pl.String),
-            )
-        by_container = {name: service_of_container(name) for name in names if name is not None}
-        by_pod = {pod: service_of_pod(pod) for pod in pods if pod is not None}
-        by_word = {name: service_of_word(name) for name in said if name is not None}
-        return events.with_columns(
-            service_name=pl.coalesce(
-                pl.col("envelope_service").replace_strict(
-                    by_word, default=None, return_dtype=pl.String
-                ),
-                pl.col("pod_name").replace_strict(by_pod, default=None, return_dtype=pl.String),
-                pl.col("container_name").replace_strict(
-                    by_container, default=None, return_dtype=pl.String
-                ),
-                pl.lit(identity.service_name),
-            ),
-            container_name=pl.coalesce(
-                "container_name", pl.lit(identity.container_name, pl.String)
-            ),
-        )
 
     def _count(self, done: pl.DataFrame, events: pl.DataFrame) -> None:
         lines = done.group_by("source").agg(
@@ -493,6 +462,11 @@ class Reader:
             for source, tally in zip(self.stream.sources, self.tallies, strict=True)
         ]
 
+    def _service(self) -> str:
+        who, path = self.identity, self.stream.name
+        names = (path, Path(path).name, who.pod_name, who.service_name, who.container_name)
+        return ruled_service(self.options.services, names) or who.service_name
+
     def _ledger_row(self, source: Source, tally: _Tally) -> dict[str, object]:
         reading = tally.reading
         zone = self.options.zone
@@ -504,7 +478,7 @@ class Reader:
             assumption = f"{offset / 3_600_000_000:+.2f} h from UTC (inferred from the envelope)"
         return {
             "log_file_path": source.path,
-            "service_name": self.identity.service_name,
+            "service_name": self._service(),
             "byte_count": reading.byte_count,
             "line_count": reading.line_count,
             "event_count": tally.event_count,
