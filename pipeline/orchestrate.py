@@ -42,6 +42,7 @@ from pipeline.diagnosis.series import (
     without_band,
 )
 from pipeline.diagnosis.times import parse_absolute
+from pipeline.diagnosis.understanding import unknown_sources
 from pipeline.diagnosis.windows import Choice, choose_windows, is_window_text, named_borders
 from pipeline.errors import SourceError, UndecidableError, UsageError
 from pipeline.ingest import (
@@ -361,7 +362,7 @@ def _choose(settings: Settings, now: datetime, inputs: Mapping[str, Tables]) -> 
             f"none of {lines:,} lines in {files} has a time"
             if lines
             else f"there is no line in {files}",
-            hint="rates need times: collect with docker logs -t or kubectl logs --timestamps",
+            hint=_hint_on_times(candidate.ledger),
         )
     baseline = inputs.get("baseline")
     if baseline is not None and not baseline.extents:
@@ -369,6 +370,15 @@ def _choose(settings: Settings, now: datetime, inputs: Mapping[str, Tables]) -> 
             "the baseline holds no event with a time", hint="name other logs with --baseline"
         )
     return choose_windows(settings, now, candidate.extents[0], baseline.extents if baseline else ())
+
+
+def _hint_on_times(ledger: pl.DataFrame) -> str:
+    collect = "rates need times: collect with docker logs -t or kubectl logs --timestamps"
+    unknown = unknown_sources(ledger)
+    if not unknown:
+        return collect
+    path = shlex.quote(unknown[0][0])
+    return f"{collect}, or teach the format: analyze formats suggest {path}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,3 +105,17 @@ def test_commands_of_the_readme_are_understood(line: str) -> None:
     context = analyze.commands[command].make_context(command, list(words))
 
     assert context.params
+
+
+def test_layouts_and_keys_of_the_page_on_own_formats_exist() -> None:
+    from pipeline.ingest.layouts import LAYOUTS
+    from pipeline.ingest.own_formats import _SCHEMA, MAX_FILE_BYTES, MAX_FILES, MAX_PATTERNS
+
+    text = (DOCS / "own-formats.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    keys = {word for row in rows for word in re.findall(r"[a-z]+", row)}
+
+    assert keys - {"layouts", "regex", "line", "expect"} <= _SCHEMA.keys()
+    assert all(name in LAYOUTS for name in re.findall(r"`(iso|epoch|day_month_dotted)`", text))
+    assert f"{MAX_FILE_BYTES // 1024} KiB" in text
+    assert f"{MAX_PATTERNS} patterns, a folder {MAX_FILES} files" in text

@@ -4,6 +4,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from pipeline import cli
 from pipeline.ingest import load_formats
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
+START, STEP = datetime(2026, 3, 2, tzinfo=UTC), timedelta(minutes=10)
 KILN = FIXTURES / "unknown_format" / "kiln.log"
 
 
@@ -328,3 +330,45 @@ def test_suggest_says_when_there_is_nothing_to_suggest(run: Run, logs: Path) -> 
     assert (ran.code, ran.out) == (0, "")
     assert "nothing to suggest" in ran.err
     assert run("formats", "suggest", logs / "picture.log").code == 3
+
+
+def wrapped_kiln(folder: Path) -> Path:
+    """The unknown log as Docker would keep it, a line every ten minutes: the runtime's clock gives
+    what no format does.
+    """
+    rows = [
+        {"log": f"{text}\n", "stream": "stdout", "time": f"{START + at * STEP:%Y-%m-%dT%H:%M:%SZ}"}
+        for at, text in enumerate(KILN.read_text(encoding="utf-8").splitlines())
+    ]
+    path = folder / "kiln-json.log"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_the_report_says_what_was_not_understood_and_how_to_teach_it(
+    run: Run, tmp_path: Path
+) -> None:
+    path = wrapped_kiln(tmp_path)
+
+    ran = run(path, "--baseline", "10h", "-o", tmp_path / "out", "--format", "html,md,json")
+
+    result = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))
+    assert result["coverage"]["parse_coverage"] == 0
+    assert sum(one["event_line_count"] for one in result["coverage"]["sources"]) == 125
+    # Prose of errors and failures is none: only the lines that begin with a level are.
+    errors = [one for one in result["findings"] if one["kind"] == "error"]
+    assert sum(one["baseline_count"] + one["candidate_count"] for one in errors) == 2
+    html, markdown = (
+        (tmp_path / "out" / f"report.{kind}").read_text(encoding="utf-8") for kind in ("html", "md")
+    )
+    for text in (html, markdown, " ".join(ran.out.split())):
+        assert "all of the events were taken by no format" in text
+        assert "analyze formats suggest" in text
+        assert "kiln" in text.partition("analyze formats suggest")[2][:300]
+
+
+def test_without_times_the_refusal_says_how_to_teach_them(run: Run, tmp_path: Path) -> None:
+    ran = run(KILN, "-o", tmp_path / "out")
+
+    assert ran.code == 4
+    assert f"analyze formats suggest {KILN}" in ran.err

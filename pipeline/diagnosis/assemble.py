@@ -13,6 +13,7 @@ from pipeline.diagnosis import statements
 from pipeline.diagnosis.coverage import EVERYTHING
 from pipeline.diagnosis.coverage import Coverage as ServiceCoverage
 from pipeline.diagnosis.endpoints import Interval, build_endpoints
+from pipeline.diagnosis.understanding import not_understood, parse_coverage
 from pipeline.diagnosis.windows import Choice
 from pipeline.model import (
     SCHEMA_VERSION,
@@ -33,7 +34,7 @@ from pipeline.model import (
 from pipeline.schema import LEDGER
 
 # Below this share of understood lines, or of covered time, the numbers say too little.
-_LOW_PARSE_COVERAGE, _LOW_TIME_COVERAGE = 0.95, 0.5
+_LOW_TIME_COVERAGE = 0.5
 _SHORT_BASELINE_HOURS = 24.0
 
 
@@ -100,7 +101,7 @@ def assemble(
         windows=windows,
         totals=totals,
         coverage=Coverage(
-            parse_coverage=_parse_coverage(ledger),
+            parse_coverage=parse_coverage(ledger),
             unclassified_share=_unclassified_share(found),
             sources=_sources(ledger),
             gaps=gaps,
@@ -213,11 +214,6 @@ def _per_thousand(window: WindowFacts) -> float | None:
     return 1000 * window.error_count / window.request_count if window.request_count else None
 
 
-def _parse_coverage(ledger: pl.DataFrame) -> float | None:
-    events = int(ledger["event_count"].sum())
-    return 1 - int(ledger["unparsed_event_count"].sum()) / events if events else None
-
-
 def _unclassified_share(found: Sequence[Finding]) -> float | None:
     errors = [one for one in found if one.kind == "error"]
     total = sum(one.candidate_count + one.baseline_count for one in errors)
@@ -242,7 +238,7 @@ def _services(minutes: pl.DataFrame) -> dict[str, tuple[int, int]]:
 def _warnings(
     marts: Mapping[str, pl.DataFrame], choice: Choice, ledger: pl.DataFrame, windows: Windows
 ) -> list[DataWarning]:
-    warnings = list(choice.warnings)
+    warnings = [*not_understood(ledger), *choice.warnings]
     quality = marts["data_quality"]
     copies = int(quality["copy_count"].sum())
     if copies:
@@ -275,10 +271,6 @@ def _warnings(
     if failed.height > 5:
         text = f"{failed.height - 5:,} more files were not read: see the sources"
         warnings.append(DataWarning("unreadable_source", text))
-    parsed = _parse_coverage(ledger)
-    if parsed is not None and parsed < _LOW_PARSE_COVERAGE:
-        text = f"{parsed:.1%} of the events were understood; of the others only the text is known"
-        warnings.append(DataWarning("low_coverage", text))
     return warnings
 
 

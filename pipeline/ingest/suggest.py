@@ -34,6 +34,7 @@ MAX_LINES = 20_000
 MAX_BYTES = 64 * 2**20
 MAX_SAMPLE_CHARACTERS = 300
 _MAX_OBJECTS = 2000
+_EXCEPTION = r"^[A-Za-z_][\w.$]*(?:: |:?$)"
 _MARKED = r"^[#|~^>-]"
 _SURE = 0.95
 _MOST = 0.5
@@ -97,7 +98,8 @@ def _unknown_lines(
             is_marked = (kinds == INDENTED) & payload.str.contains(_MARKED)
             # What follows frames at the line's beginning is the name of the exception.
             above = kinds.set(kinds == BLANK, None).shift(1).forward_fill()
-            is_own = (kinds == OTHER) & ~above.is_in([INDENTED, TRACE, LINK]).fill_null(False)
+            in_trace = above.is_in([INDENTED, TRACE, LINK]).fill_null(False)
+            is_own = (kinds == OTHER) & ~(in_trace & payload.str.contains(_EXCEPTION))
             found += payload.filter(is_own | is_marked).to_list()
             if len(found) >= MAX_LINES or reading.byte_count >= MAX_BYTES:
                 return found[:MAX_LINES], tuple(map(str, profile.layers))

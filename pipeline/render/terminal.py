@@ -29,6 +29,7 @@ MIN_WIDTH = 40
 _HEAD = ("class", "state", "base/h", "now/h", "change", "first seen (UTC)")
 _NUMBERS = frozenset({2, 3, 4})  # columns of _HEAD that stand to the right
 _NAME_CELLS, _LEAST_NAME = 28, 12
+_WARNING_CHARACTERS = 600  # they end with what to do
 _MIN_COURSE, _MAX_COURSE = 8, 24
 _STYLES = {
     Verdict.REGRESSION: "1;97;41",
@@ -256,7 +257,7 @@ def _where(result: Result, width: int) -> list[str]:
 def _doubts(result: Result, width: int, paint: Painter) -> list[str]:
     lines: list[str] = []
     for warning in result.coverage.warnings[:3]:
-        text = f"{terminal_text(warning.kind)}: {terminal_text(warning.text, 200)}"
+        text = f"{terminal_text(warning.kind)}: {terminal_text(warning.text, _WARNING_CHARACTERS)}"
         lines += [paint(line, _DOUBT) for line in _labelled("warning", text, width)]
     hidden = len(result.coverage.warnings) - 3
     return lines + ([f"{'':<9}and {hidden:,} more in the report"] if hidden > 0 else [])
