@@ -102,7 +102,10 @@ def test_commands_of_the_readme_are_understood(line: str) -> None:
     command = words[0] if words[0] in analyze.commands else "run"
     words = words[1:] if words[0] in analyze.commands else words
 
-    context = analyze.commands[command].make_context(command, list(words))
+    group: click.Command = analyze.commands[command]
+    while isinstance(group, click.Group):
+        group, words = group.commands[words[0]], words[1:]
+    context = group.make_context(command, list(words))
 
     assert context.params
 
