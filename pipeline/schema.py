@@ -102,6 +102,9 @@ LEDGER: Schema = {
     "first_timestamp": TIMESTAMP,
     "last_timestamp": TIMESTAMP,
     "time_zone_assumption": pl.String,
+    "time_notes": pl.List(
+        pl.Struct({"kind": pl.String, "event_count": pl.Int64, "text": pl.String})
+    ),
     "partial_joined_count": pl.Int64,
     "sha256_head": pl.String,
     "error": pl.String,

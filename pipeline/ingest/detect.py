@@ -5,7 +5,9 @@ other streams. The file's name plays no part. What the sample did not show is st
 line: the profile sets the order of trying, never the choice.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
 
 import polars as pl
 
@@ -23,9 +25,10 @@ from pipeline.ingest.envelopes import (
     strip_ansi,
 )
 from pipeline.ingest.formats import Format
-from pipeline.ingest.heads import Heads, match
-from pipeline.ingest.layouts import YEARLESS
-from pipeline.ingest.parse import read_heads
+from pipeline.ingest.heads import match
+from pipeline.ingest.layouts import EVIDENT, YEARLESS
+from pipeline.ingest.parse import read_times
+from pipeline.ingest.timestamps import fitting_layouts, numeric_order
 
 SAMPLE_BYTES = 128 * 1024
 MAX_SAMPLE_LINES = 4000
@@ -53,6 +56,8 @@ class Profile:
     *shares* are the formats that the sample showed, the first of *formats*, with the share of the
     sample's records that each began; *confidence* is the share that any format began, 0 to 1. What
     goes on from a line before (indented text, frames of a trace) counts for neither.
+    *offset_micros* is the zone that the envelope shows; *newest* the time that half of the sample's
+    come after.
     """
 
     layers: tuple[str, ...]
@@ -62,6 +67,7 @@ class Profile:
     confidence: float = 0.0
     continuations: tuple[str, ...] = ()
     offset_micros: int | None = None
+    newest: datetime | None = None
 
 
 def detect(sample: pl.Series, formats: tuple[Format, ...]) -> Profile:
@@ -74,6 +80,7 @@ def detect(sample: pl.Series, formats: tuple[Format, ...]) -> Profile:
     share = heads.format_index.drop_nulls().value_counts()
     minimum = max(1.0, _FORMAT_SHARE * len(text))
     seen = {index for index, count in share.rows() if count >= minimum}
+    formats, times = _timed(heads.records(text), heads.objects, formats, seen)
     order = tuple(f for i, f in enumerate(formats) if i in seen)
     counts = dict(share.rows())
     stray = heads.format_index.is_null() & ~text.str.contains(_CONTINUATION) & (text != "")
@@ -85,7 +92,8 @@ def detect(sample: pl.Series, formats: tuple[Format, ...]) -> Profile:
         shares=tuple((f.name, counts[i] / begun) for i, f in enumerate(formats) if i in seen),
         confidence=sum(counts.values()) / begun,
         continuations=tuple(pattern for format_ in order for pattern in format_.continuations),
-        offset_micros=_zone_offset(peeled, heads, formats),
+        offset_micros=_zone_offset(times, peeled["observed_timestamp"]),
+        newest=_middle(times["timestamp"]),
     )
 
 
@@ -212,31 +220,56 @@ def _headed(peeled: pl.DataFrame, format_index: pl.Series) -> dict[str | None, b
     }
 
 
-def _zone_offset(peeled: pl.DataFrame, heads: Heads, formats: tuple[Format, ...]) -> int | None:
+def _timed(
+    records: pl.DataFrame, objects: pl.DataFrame, formats: tuple[Format, ...], seen: set[int]
+) -> tuple[tuple[Format, ...], pl.DataFrame]:
+    """Read the times of the sample; give formats the notations in which this stream writes them.
+
+    A format whose layouts do not read its times, such as JSON with a clock of its own, gets those
+    that do. Of dates in numbers the stream must show which is the month (`numeric_order`).
+    """
+    times = read_times(records, objects, formats)
+    unread = times.filter(pl.col("text").is_not_null() & pl.col("timestamp").is_null())
+    own = list(formats)
+    for index in sorted(set(unread["format_index"]) & seen):
+        text = times.filter(pl.col("format_index") == index)["text"]
+        rest = unread.filter(pl.col("format_index") == index)["text"]
+        order = numeric_order(text)
+        found = fitting_layouts(rest, (*EVIDENT, order) if order else EVIDENT)
+        if found:
+            own[index] = _with_layouts(formats[index], (*formats[index].layouts, *found))
+    if own != list(formats):
+        formats = tuple(own)
+        times = read_times(records, objects, formats)
+    return formats, times
+
+
+@cache
+def _with_layouts(format_: Format, layouts: tuple[str, ...]) -> Format:
+    return replace(format_, layouts=layouts)
+
+
+def _middle(times: pl.Series) -> datetime | None:
+    dated = times.filter((times.dt.year() > YEARLESS).fill_null(False)).sort()
+    return dated[len(dated) // 2] if len(dated) else None
+
+
+def _zone_offset(times: pl.DataFrame, observed: pl.Series) -> int | None:
     """Infer the zone of times that carry none from the envelope's clock, in microseconds east of
     UTC.
 
     Nine of ten lines must differ from the envelope by one and the same multiple of 15 minutes, to 5
     seconds, on at least 20 lines: a zone stands still, a delay does not.
     """
-    observed = peeled["observed_timestamp"]
     if observed.null_count() == len(observed):
         return None
     if (observed.dt.year() == YEARLESS).any():
         return None  # a clock without a zone of its own
-    rows = pl.DataFrame(
-        {
-            "row": pl.int_range(len(observed), dtype=pl.UInt32, eager=True),
-            "payload": peeled["payload"],
-            "format_index": heads.format_index,
-            "pattern_index": heads.pattern_index,
-            "observed": observed,
-        }
+    own = times.with_columns(observed=observed.gather(times["row"])).filter(
+        (pl.col("timestamp").dt.year() > YEARLESS) & ~pl.col("has_zone")
     )
     deltas = (
-        read_heads(rows, heads.objects, formats, None)
-        .filter(pl.col("payload_timestamp").is_not_null() & ~pl.col("has_zone"))
-        .select((pl.col("payload_timestamp") - pl.col("observed")).dt.total_microseconds())
+        own.select((pl.col("timestamp") - pl.col("observed")).dt.total_microseconds())
         .to_series()
         .drop_nulls()
     )

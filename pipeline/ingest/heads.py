@@ -33,6 +33,17 @@ class Heads:
     pattern_index: pl.Series
     objects: pl.DataFrame
 
+    def records(self, payload: pl.Series) -> pl.DataFrame:
+        """Return the frame that `parse` reads, of the *payload* that was matched."""
+        return pl.DataFrame(
+            {
+                "row": pl.int_range(len(payload), dtype=pl.UInt32, eager=True),
+                "payload": payload,
+                "format_index": self.format_index,
+                "pattern_index": self.pattern_index,
+            }
+        )
+
 
 class _Test(NamedTuple):
     format_index: int

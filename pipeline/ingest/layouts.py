@@ -11,8 +11,9 @@ from typing import Literal
 
 # Stands for a year that is not written: before any log of ours, and a leap year.
 YEARLESS = 1972
-# Stands for a date that is not written: the time of day is what has passed since.
-DATELESS = datetime(1970, 1, 1, tzinfo=UTC)
+# Stands for a date that is not written: the time of day is what has passed since. No date that
+# clocks which were never set show.
+DATELESS = datetime(1971, 2, 3, tzinfo=UTC)
 _CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
 _LOOSE_CLOCK = r"[ 0-2]?[0-9]:[0-9]{2}:[0-9]{2}"
 _MONTH = r"[A-Za-z]{3}"

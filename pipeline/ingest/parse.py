@@ -18,13 +18,13 @@ import polars as pl
 from pipeline.ingest import severity
 from pipeline.ingest.decode import resolve
 from pipeline.ingest.formats import Format, json_fields
-from pipeline.ingest.layouts import YEARLESS
-from pipeline.ingest.timestamps import parse_times
+from pipeline.ingest.timestamps import PARSED, TIMES_OF_DAY, local_to_utc, parse_times
 from pipeline.schema import EVENTS, TIMESTAMP
 
 HEAD_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "payload_timestamp": TIMESTAMP,
     "has_zone": pl.Boolean,
+    "zone_name": pl.String,
     "severity_text": pl.String,
     "severity_number": pl.Int8,
     "is_severity_inferred": pl.Boolean,
@@ -51,23 +51,24 @@ _SPECIAL = frozenset(
     ("timestamp", "severity_text", "url", "request", "http_request_method",
      "http_response_status_code", *_DURATIONS)
 )  # fmt: skip
-_HEAD_CELLS = (_SPECIAL | {"body"}) - frozenset(_DURATIONS)
+_HEAD_CELLS = (_SPECIAL | {"body", "time_of_day"}) - frozenset(_DURATIONS)
 _VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE")
 _MAX_ATTRIBUTE_BYTES = 8192
 _MAX_ATTRIBUTES = 64
 
 
 def read_heads(
-    records: pl.DataFrame, objects: pl.DataFrame, formats: tuple[Format, ...], zone: str | None
+    records: pl.DataFrame, objects: pl.DataFrame, formats: tuple[Format, ...]
 ) -> pl.DataFrame:
     """Read the counted columns of each event from its first line.
 
     *records* has `row`, `payload`, `format_index`, `pattern_index`; *objects* are the decoded JSON
-    rows of `heads.match`. *zone* names the zone of times that carry none (null: UTC). Returns
-    *records* with `HEAD_COLUMNS` added, grouped by format: sort by `row` where order matters.
+    rows of `heads.match`. Times are as `timestamps.parse_times` gives them, for `clocks` to settle.
+    Returns *records* with `HEAD_COLUMNS` added, grouped by format: sort by `row` where order
+    matters.
     """
     parts = [
-        _beside(part, _head(part["payload"], cells, format_, pattern, zone))
+        _beside(part, _head(part["payload"], cells, format_, pattern))
         for part, format_, pattern, cells in by_format(records, objects, formats, _HEAD_CELLS)
     ]
     if (rest := records.filter(pl.col("format_index").is_null())).height:
@@ -202,16 +203,10 @@ def _nulls(count: int, dtype: pl.DataType | type[pl.DataType] = pl.String) -> pl
     return pl.Series([None], dtype=dtype).new_from_index(0, count)
 
 
-def _head(
-    payload: pl.Series, cells: Cells, format_: Format, pattern: int, zone: str | None
-) -> pl.DataFrame:
+def _head(payload: pl.Series, cells: Cells, format_: Format, pattern: int) -> pl.DataFrame:
     count = len(payload)
-    if "timestamp" in cells and format_.layouts:
-        times = in_zone(parse_times(cells["timestamp"], format_.layouts), format_.zone or zone)
-    else:
-        times = pl.DataFrame({"timestamp": _nulls(count, TIMESTAMP)}).with_columns(
-            has_zone=pl.lit(False)
-        )
+    written = _written(cells)
+    times = parse_times(_nulls(count), ()) if written is None else _times(written, format_)
     method, path = _request(cells, count)
     status = cells.get("http_response_status_code", _nulls(count)).cast(pl.Int16, strict=False)
     if format_.kind == "json":
@@ -234,6 +229,7 @@ def _head(
         {
             "payload_timestamp": times["timestamp"],
             "has_zone": times["has_zone"],
+            "zone_name": times["zone_name"],
             "severity_text": text,
             "severity_number": number,
             "is_severity_inferred": inferred,
@@ -273,21 +269,39 @@ def _without_level(
     )
 
 
-def in_zone(times: pl.DataFrame, zone: str | None) -> pl.DataFrame:
-    """Read times that carry no zone as local times of *zone*; an hour that occurs twice is its
-    first.
-    """
-    if zone is None or zone == "UTC" or times["has_zone"].all():
+def _written(cells: Cells) -> pl.Series | None:
+    """Return the text of the times: dated ones, else those that have no date."""
+    return cells.get("timestamp", cells.get("time_of_day"))
+
+
+def _times(text: pl.Series, format_: Format) -> pl.DataFrame:
+    """Read times by the layouts of their format, and in its zone where it is known to have one."""
+    times = parse_times(text, format_.layouts or TIMES_OF_DAY)
+    if format_.zone is None or times["has_zone"].all():
         return times
-    # What its zone was that day is only known with the year.
-    settled = times["has_zone"] | (times["timestamp"].dt.year() == YEARLESS)
-    local = (
-        times["timestamp"]
-        .dt.replace_time_zone(None)
-        .dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-        .dt.convert_time_zone("UTC")
+    local = local_to_utc(times["timestamp"], format_.zone)["timestamp"]
+    return times.with_columns(
+        timestamp=times["timestamp"].zip_with(times["has_zone"], local), has_zone=pl.lit(True)
     )
-    return times.with_columns(timestamp=times["timestamp"].zip_with(settled, local))
+
+
+def read_times(
+    records: pl.DataFrame, objects: pl.DataFrame, formats: tuple[Format, ...]
+) -> pl.DataFrame:
+    """Read only the times of *records*, as `read_heads` does, in the order of `row`.
+
+    Columns `row`, `format_index`, `text` (the time as written) and those of `parse_times`.
+    """
+    parts = [
+        part.select("row", "format_index", text=text).hstack(_times(text, format_))
+        for part, format_, _, cells in by_format(records, objects, formats, _TIME_CELLS)
+        if (text := _written(cells)) is not None
+    ]
+    schema = {"row": pl.UInt32, "format_index": pl.Int32, "text": pl.String, **PARSED}
+    return pl.concat([pl.DataFrame(schema=schema), *parts]).sort("row")
+
+
+_TIME_CELLS = frozenset({"timestamp", "time_of_day"})
 
 
 def _request(cells: Cells, count: int) -> tuple[pl.Series, pl.Series]:

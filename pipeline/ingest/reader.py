@@ -6,6 +6,7 @@ depends on the border.
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,6 +17,16 @@ import polars as pl
 
 from pipeline.ingest import correlation, durations, exceptions, parse
 from pipeline.ingest.assembly import INDENTED, LINK, TRACE, mark_starts
+from pipeline.ingest.clocks import (
+    LATEST,
+    Clocks,
+    count_by_source,
+    first_moment,
+    flag_names,
+    is_dateless,
+    name_date,
+    time_notes,
+)
 from pipeline.ingest.detect import MAX_SAMPLE_LINES, SAMPLE_BYTES, Profile, detect
 from pipeline.ingest.envelopes import (
     JSON_FILE,
@@ -27,10 +38,8 @@ from pipeline.ingest.envelopes import (
 from pipeline.ingest.formats import Format
 from pipeline.ingest.heads import Heads, match
 from pipeline.ingest.identity import Rules, identify, name_events, ruled_service
-from pipeline.ingest.layouts import YEARLESS
 from pipeline.ingest.lines import BLOCK_BYTES, Reading, backwards, last_states, read_lines
-from pipeline.ingest.sources import Source, Stream, settled
-from pipeline.ingest.timestamps import complete_years
+from pipeline.ingest.sources import STDIN, Source, Stream, settled
 from pipeline.ingest.unfold import unfold
 from pipeline.routes import http_route, without_numbers
 from pipeline.schema import (
@@ -45,8 +54,6 @@ from pipeline.schema import (
 )
 
 MAX_BODY_CHARACTERS = 65_536
-FAR_FROM_ENVELOPE_HOURS = 24
-HALF_A_YEAR = 181  # days
 # A file is newest first when four in five of the steps between its first times go down; fewer than
 # twenty steps show nothing.
 ORDER_SAMPLE_LINES = 2000
@@ -60,6 +67,7 @@ _FATAL = r"^(?:panic: |fatal error: |Fatal Python error: |Segmentation fault|ter
 class Options:
     """How to read: *zone* is that of times without one (None: UTC, flagged as assumed).
 
+    *now* is the moment of the run: what lies after it is no time of an event.
     *borders* are times at which the hours of the rollup are cut, so that windows which begin
     within an hour can be counted. *services* are the user's names for who writes what.
     """
@@ -67,6 +75,7 @@ class Options:
     formats: tuple[Format, ...]
     zone: str | None = None
     keep_all: bool = False
+    now: datetime | None = None
     block_bytes: int = BLOCK_BYTES
     borders: tuple[datetime, ...] = ()
     services: Rules = ()
@@ -93,8 +102,8 @@ class _Tally:
     format_names: set[str] = field(default_factory=set)
     first: datetime | None = None
     last: datetime | None = None
-    assumes_zone: bool = False
     is_reversed: bool = False
+    times: Counter[str] = field(default_factory=Counter)
 
 
 def read_stream(
@@ -123,7 +132,14 @@ class Reader:
         self.profile: Profile | None = None
         self.tallies = [_Tally() for _ in stream.sources]
         self.held: pl.DataFrame | None = None
-        self.last_times: dict[str, object] = {}
+        now = options.now
+        self.clocks = Clocks(
+            modified=tuple(source.modified or now for source in stream.sources),
+            named=tuple(name_date(source.path) for source in stream.sources),
+            zone=options.zone,
+            latest=now + timedelta(days=1) if now else LATEST,
+            look_ahead=self._first_moment,
+        )
 
     def batches(self) -> Iterator[Batch]:
         """Yield a batch a block; the counts of `ledger_rows` are those of what was yielded."""
@@ -158,6 +174,9 @@ class Reader:
             return
         sample = pl.concat([lines["line"].head(MAX_SAMPLE_LINES) for lines, _, _ in ahead])
         self.profile = detect(_sample(sample), self.options.formats)
+        self.clocks.offset_micros = self.profile.offset_micros
+        if self.profile.newest and self.profile.newest > self.clocks.latest:
+            self.clocks.latest = LATEST  # this machine's clock is wrong, not that of every line
         yield from ahead
         yield from blocks
 
@@ -199,7 +218,7 @@ class Reader:
         records = records.with_columns(
             format_index=heads.format_index, pattern_index=heads.pattern_index
         )
-        times = parse.read_heads(records, heads.objects, profile.formats, self.options.zone)
+        times = parse.read_heads(records, heads.objects, profile.formats)
         steps = times.sort("row").select(
             pl.coalesce("payload_timestamp", "observed_timestamp").alias("time"), "key"
         )
@@ -222,9 +241,7 @@ class Reader:
             chunk_bytes=pl.col("payload").str.len_bytes().cast(pl.Int64),
             partial_joined_count=pl.lit(0, pl.Int32),
         )
-        records = _with_envelope_years(
-            records, self.stream.sources[index].modified, self.options.zone
-        )
+        records = self.clocks.settle_envelope(records, index)
         return (
             split_payloads(records)
             if self.profile.layers
@@ -293,8 +310,8 @@ class Reader:
 
     def _finish(self, done: pl.DataFrame, heads: Heads, profile: Profile) -> Batch:
         firsts = _events(done)
-        events = parse.read_heads(firsts, heads.objects, profile.formats, self.options.zone)
-        events = self._timed(events, profile)
+        events = parse.read_heads(firsts, heads.objects, profile.formats)
+        events = self.clocks.settle(events)
         events = _with_exceptions_flagged(events, heads, profile)
         events = _with_envelope_words(events)
         events = name_events(
@@ -308,57 +325,6 @@ class Reader:
             _minutes(events),
         )
 
-    def _with_years(self, events: pl.DataFrame) -> pl.DataFrame:
-        """Settle times without a year: the envelope's stands where there is one, else the last
-        such day before the file was last written to.
-        """
-        oldest = events["payload_timestamp"].min()
-        if not isinstance(oldest, datetime) or oldest.year > YEARLESS:
-            return events.with_columns(is_year_inferred=pl.lit(False))
-        yearless = (events["payload_timestamp"].dt.year() == YEARLESS).fill_null(False)
-        events = events.with_columns(is_year_inferred=yearless)
-        # Nearest to half a year before the end is the last such day that is not after the end.
-        anchors = pl.Series(
-            [source.modified for source in self.stream.sources], dtype=TIMESTAMP
-        ) - timedelta(days=HALF_A_YEAR)
-        rows = yearless.arg_true()
-        part = events[rows]
-        years = complete_years(part["payload_timestamp"], anchors.gather(part["source"]))
-        local = pl.DataFrame({"timestamp": years}).with_columns(has_zone=pl.lit(False))
-        settled = parse.in_zone(local, self.options.zone)["timestamp"]
-        settled = settled.set(part["observed_timestamp"].is_not_null(), None)
-        return events.with_columns(
-            events["payload_timestamp"].scatter(rows, settled),
-            is_year_inferred=events["is_year_inferred"].scatter(rows, settled.is_not_null()),
-        )
-
-    def _timed(self, events: pl.DataFrame, profile: Profile) -> pl.DataFrame:
-        """Settle each event's time: its own when it has a date, else the envelope's, else the
-        previous one's.
-        """
-        events = self._with_years(events)
-        if profile.offset_micros:
-            shifted = pl.col("payload_timestamp") - pl.duration(microseconds=profile.offset_micros)
-            events = events.with_columns(
-                payload_timestamp=pl.when("has_zone").then("payload_timestamp").otherwise(shifted)
-            )
-        own = pl.coalesce("payload_timestamp", "observed_timestamp")
-        timed = events.with_columns(timestamp=own)
-        if timed["timestamp"].null_count():
-            timed = timed.sort("row")
-            keys = timed["key"].unique().to_list()
-            previous = pl.col("key").replace_strict(
-                keys,
-                pl.Series([self.last_times.get(key) for key in keys], dtype=TIMESTAMP),
-                return_dtype=TIMESTAMP,
-            )
-            timed = timed.with_columns(
-                timestamp=pl.coalesce(pl.col("timestamp").forward_fill().over("key"), previous)
-            )
-        lasts = timed.group_by("key").agg(pl.col("timestamp").sort_by("row").drop_nulls().last())
-        self.last_times.update({key: last for key, last in lasts.rows() if last is not None})
-        return timed
-
     def _count(self, done: pl.DataFrame, events: pl.DataFrame) -> None:
         lines = done.group_by("source").agg(
             inside=pl.col("line_count").filter(pl.col("event").is_not_null()).sum(),
@@ -370,30 +336,39 @@ class Reader:
             tally.event_line_count += inside
             tally.blank_line_count += blank
             tally.partial_joined_count += joined
-        assumed = (
-            pl.col("payload_timestamp").is_not_null()
-            & ~pl.col("has_zone")
-            & (self._offset() is None)
-        )
         facts = events.group_by("source").agg(
             pl.len(),
             (pl.col("format_name") == parse.UNPARSED).sum().alias("unparsed"),
             pl.col("timestamp").min().alias("first"),
             pl.col("timestamp").max().alias("last"),
             pl.col("format_name").unique(),
-            assumed.any().alias("assumed"),
         )
-        for source, count, unparsed, first, last, names, assumes in facts.rows():
+        for source, count, unparsed, first, last, names in facts.rows():
             tally = self.tallies[source]
             tally.event_count += count
             tally.unparsed_event_count += unparsed
             tally.format_names.update(names)
             tally.first = min((t for t in (tally.first, first) if t is not None), default=None)
             tally.last = max((t for t in (tally.last, last) if t is not None), default=None)
-            tally.assumes_zone |= assumes
+        for source, counts in count_by_source(events).items():
+            self.tallies[source].times.update(counts)
 
-    def _offset(self) -> int | None:
-        return self.profile.offset_micros if self.profile else None
+    def _first_moment(self, source: int) -> datetime | None:
+        """Read a source without dates once more, to its end: that is the one moment known of it."""
+        found = self.stream.sources[source]
+        if found.path == STDIN or found.modified is None:
+            return None
+
+        def times_of_day() -> Iterator[pl.Series]:
+            assert self.profile is not None
+            profile = self.profile
+            for lines, raw in read_lines(found, Reading(), self.options.block_bytes):
+                payload = self._records(lines, raw, source)["payload"]
+                heads = match(payload, profile.formats, len(profile.shares))
+                times = parse.read_times(heads.records(payload), heads.objects, profile.formats)
+                yield times["timestamp"].filter(is_dateless(times["timestamp"]))
+
+        return first_moment(times_of_day(), found.modified)
 
     def _detailed(
         self, kept: pl.DataFrame, done: pl.DataFrame, heads: Heads, profile: Profile
@@ -405,38 +380,10 @@ class Reader:
         events = _with_bodies(details, done)
         events = _with_exceptions(events)
         paths = [source.path for source in self.stream.sources]
-        zone_flag = (
-            "tz_inferred"
-            if profile.offset_micros is not None
-            else "tz_given"
-            if self.options.zone
-            else "tz_assumed"
-        )
-        far = (
-            (pl.col("payload_timestamp") - pl.col("observed_timestamp")).abs()
-            > pl.duration(hours=FAR_FROM_ENVELOPE_HOURS)
-        ).fill_null(False)
-        by_envelope = pl.col("payload_timestamp").is_null() & pl.col("is_observed_assumed")
         backward = [number for number, one in enumerate(self.tallies) if one.is_reversed]
-        flags = pl.concat_list(
-            pl.when(pl.col("payload_timestamp").is_not_null() & ~pl.col("has_zone")).then(
-                pl.lit(zone_flag)
-            ),
-            pl.when(far).then(pl.lit("far_from_envelope")),
-            pl.when(pl.col("is_year_inferred") | by_envelope).then(pl.lit("year_inferred")),
-            pl.when(by_envelope).then(pl.lit("tz_given" if self.options.zone else "tz_assumed")),
-            pl.when(pl.col("source").is_in(backward)).then(pl.lit("reversed_file")),
-        ).list.drop_nulls()
         body = pl.col("body").str.head(MAX_BODY_CHARACTERS)
         computed: dict[str, pl.Expr | pl.Series] = {
-            "time_source": pl.when(pl.col("payload_timestamp").is_not_null())
-            .then(pl.lit("payload"))
-            .when(pl.col("observed_timestamp").is_not_null())
-            .then(pl.lit("envelope"))
-            .when(pl.col("timestamp").is_not_null())
-            .then(pl.lit("interpolated"))
-            .otherwise(pl.lit("none")),
-            "time_flags": flags,
+            "time_flags": flag_names(pl.col("source").is_in(backward)),
             "body": body,
             "service_name": pl.col("stream_service_name"),
             "container_id": pl.lit(self.identity.container_id, pl.String),
@@ -469,13 +416,14 @@ class Reader:
 
     def _ledger_row(self, source: Source, tally: _Tally) -> dict[str, object]:
         reading = tally.reading
-        zone = self.options.zone
-        offset = self._offset()
+        zone, offset = self.options.zone, self.clocks.offset_micros
         assumption = None
-        if tally.assumes_zone:
-            assumption = zone or "UTC (assumed)"
-        elif offset:
+        if tally.times["tz_inferred"] and offset:
             assumption = f"{offset / 3_600_000_000:+.2f} h from UTC (inferred from the envelope)"
+        elif tally.times["tz_given"]:
+            assumption = zone
+        elif tally.times["tz_assumed"]:
+            assumption = "UTC (assumed)"
         return {
             "log_file_path": source.path,
             "service_name": self._service(),
@@ -491,6 +439,7 @@ class Reader:
             "first_timestamp": tally.first,
             "last_timestamp": tally.last,
             "time_zone_assumption": assumption,
+            "time_notes": time_notes(tally.times, assumption),
             "partial_joined_count": tally.partial_joined_count,
             "sha256_head": source.sha256_head,
             "error": source.error or reading.error,
@@ -623,25 +572,6 @@ def _with_exceptions_flagged(events: pl.DataFrame, heads: Heads, profile: Profil
     return events.with_columns(
         has_trace=pl.col("has_trace") | in_field,
     ).with_columns(severity_number=level)
-
-
-def _with_envelope_years(
-    records: pl.DataFrame, modified: datetime | None, zone: str | None
-) -> pl.DataFrame:
-    """Settle an envelope's times that are written without year and zone, as syslog's are."""
-    oldest = records["observed_timestamp"].min()
-    if not isinstance(oldest, datetime) or oldest.year > YEARLESS:
-        return records.with_columns(is_observed_assumed=pl.lit(False))
-    yearless = (records["observed_timestamp"].dt.year() == YEARLESS).fill_null(False)
-    rows = yearless.arg_true()
-    anchor = None if modified is None else modified - timedelta(days=HALF_A_YEAR)
-    anchors = pl.Series([anchor], dtype=TIMESTAMP).new_from_index(0, len(rows))
-    years = complete_years(records["observed_timestamp"].gather(rows), anchors)
-    local = pl.DataFrame({"timestamp": years}).with_columns(has_zone=pl.lit(False))
-    settled = parse.in_zone(local, zone)["timestamp"]
-    return records.with_columns(
-        records["observed_timestamp"].scatter(rows, settled), is_observed_assumed=yearless
-    )
 
 
 def _with_envelope_words(events: pl.DataFrame) -> pl.DataFrame:

@@ -14,6 +14,7 @@ import polars as pl
 
 from pipeline.ingest.layouts import (
     ABBREVIATIONS,
+    DATELESS,
     EVIDENT,
     FOREIGN_MONTHS,
     LAYOUTS,
@@ -31,6 +32,8 @@ _HOUR = 3_600_000_000
 _TAI64 = (1 << 62) + 10
 
 _NUMERIC = r"^([0-9]{1,2})[/-]([0-9]{1,2})[/-][0-9]{4}\b"
+# Notations of a group named `time_of_day`.
+TIMES_OF_DAY = ("time_of_day", "time_of_day_halves")
 PARSED: dict[str, pl.DataType | type[pl.DataType]] = {
     "timestamp": TIMESTAMP,
     "has_zone": pl.Boolean,
@@ -215,7 +218,7 @@ def _base(parts: pl.DataFrame, layout: Layout) -> pl.Series:
         base = base + parts["year"]
     elif layout.is_yearless:
         base = base + f" {YEARLESS}"
-    return base if layout.has_date else "1970-01-01 " + base
+    return base if layout.has_date else f"{DATELESS:%Y-%m-%d} " + base
 
 
 def _english_months(base: pl.Series) -> pl.Series:
