@@ -180,6 +180,15 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeNote:
+    """What was assumed of the times of one file's events, of how many of them."""
+
+    kind: str
+    event_count: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class SourceFacts:
     """One row of the ledger: where every line of one file went."""
 
@@ -204,6 +213,7 @@ class SourceFacts:
     nul_byte_count: int = 0  # NUL bytes that are no text: passed over, or shown as one mark
     is_reversed: bool = False  # newest line first: read from its end
     notes: list[str] = field(default_factory=list)  # what was assumed or left out in reading
+    time_notes: list[TimeNote] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,8 @@ def read(
         formats=formats_with(Path(settings.formats_dir) if settings.formats_dir else None),
         zone=settings.zone,
         keep_all=settings.keeps_all_events,
+        # The machine's clock, whatever moment a run is made for: later lines are of a wrong one.
+        now=datetime.now(UTC),
         borders=named_borders(settings),
         services=parse_services(settings.services),
     )

@@ -26,6 +26,7 @@ from pipeline.model import (
     Result,
     Run,
     SourceFacts,
+    TimeNote,
     Totals,
     WindowFacts,
     WindowName,
@@ -223,7 +224,10 @@ def _unclassified_share(found: Sequence[Finding]) -> float | None:
 
 def _sources(ledger: pl.DataFrame) -> list[SourceFacts]:
     rows = ledger.select(*LEDGER).sort("log_file_path").iter_rows(named=True)
-    return [SourceFacts(**row) for row in rows]
+    return [
+        SourceFacts(**{**row, "time_notes": [TimeNote(**note) for note in row["time_notes"] or ()]})
+        for row in rows
+    ]
 
 
 def _services(minutes: pl.DataFrame) -> dict[str, tuple[int, int]]:
@@ -233,6 +237,29 @@ def _services(minutes: pl.DataFrame) -> dict[str, tuple[int, int]]:
         .agg(pl.col("event_count").sum(), pl.col("error_count").sum())
     )
     return {name: (events, errors) for name, events, errors in counted.iter_rows()}
+
+
+def _time_warnings(ledger: pl.DataFrame) -> list[DataWarning]:
+    """Say of all files together what was assumed of times, most events first."""
+    notes = ledger.select(pl.col("time_notes").explode(empty_as_null=False).struct.unnest())
+    counted = (
+        notes.filter(~pl.col("kind").is_in(_SMALL_NOTES))
+        .group_by("kind", "text")
+        .agg(pl.len().alias("files"), pl.col("event_count").sum())
+        .sort("event_count", "kind", "text", descending=[True, False, False])
+    )
+    return [
+        DataWarning(
+            "time_assumed",
+            f"{text}: {count:,} {'event' if count == 1 else 'events'} of "
+            f"{files:,} of {ledger.height:,} files",
+        )
+        for _, text, files, count in counted.iter_rows()
+    ]
+
+
+# Usual, and told of each file in the table of sources.
+_SMALL_NOTES = ("out_of_order", "interpolated", "tz_given")
 
 
 def _warnings(
@@ -251,10 +278,6 @@ def _warnings(
     if far:
         text = f"{far:,} kept lines carry a time more than 24 h from that of their envelope"
         warnings.append(DataWarning("wrong_clock", text))
-    assumed = ledger.filter(pl.col("time_zone_assumption").is_not_null()).height
-    if assumed:
-        text = f"the times of {assumed:,} of {ledger.height:,} files carry no zone: see the sources"
-        warnings.append(DataWarning("time_assumed", text))
     warnings += _reading_warnings(ledger)
     hours = windows.baseline.covered_seconds / 3600
     if choice.baseline and hours < _SHORT_BASELINE_HOURS:
@@ -263,6 +286,7 @@ def _warnings(
             "may look new"
         )
         warnings.append(DataWarning("short_baseline", text))
+    warnings += _time_warnings(ledger)
     failed = ledger.filter(pl.col("error").is_not_null())
     for path, reason in (
         failed.select("log_file_path", "error").sort("log_file_path").head(5).rows()

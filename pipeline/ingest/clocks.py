@@ -8,7 +8,7 @@ each event and counted of each source.
 - A year is the one nearest to the dated lines before it, else to the date in the file's name, else
   the last such day before the file was last written to. Beside an envelope's time an unfinished one
   is not needed.
-- A date is that of the events before, a step back of more than half a day being the next day; the
+- A date is that of the events before, a step back of more than two hours being the next day; the
   first is that of the file's name, else counted back from when the file was last written to.
 - A zone is what the envelope's clock shows, else the one that is given, else UTC.
 - Times before 1990 or after the run are none: clocks that were never set, or were set wrong.
@@ -32,6 +32,8 @@ FAR_FROM_ENVELOPE = timedelta(hours=24)
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 _DAY = 86_400_000_000
+# Times of day step back by less where threads wait for each other and where summer time ends.
+_STEP_BACK = timedelta(hours=2)
 _QUARTER_HOUR = 15 * 60 * 1_000_000
 # How far two clocks may differ that show the same time: a line is written before it is collected.
 _TOLERANCE = 5_000_000
@@ -58,21 +60,20 @@ FLAGS = (
 BIT = {name: 1 << place for place, name in enumerate(FLAGS)}
 # What the ledger says of each, in words. Log text takes no part in them.
 NOTES = {
-    "year_inferred": "{count} events are written without a year: the nearest one to what is known",
-    "date_inferred": "{count} events are written without a date: counted on from a known day",
-    "tz_assumed": "{count} events are written without a zone: read as UTC, which is assumed",
-    "tz_given": "{count} events are written without a zone: read as {zone}, which was given",
-    "tz_inferred": "{count} events are written without a zone: the envelope's clock shows it",
-    "tz_name": "{count} events name their zone by letters that do not tell which: see --zone",
-    "dst_ambiguous": "{count} events lie in an hour that occurs twice when summer time ends",
-    "dst_gap": "{count} events lie in an hour that is left out when summer time begins",
-    "far_from_envelope": "{count} events are more than a day from their envelope's time, "
-    "which is used",
-    "skewed": "{count} events are minutes to hours from their envelope's time",
-    "out_of_window": "{count} events carry an impossible time, which is not used",
-    "out_of_order": "{count} events are earlier than the one before them, by more than 5 s",
-    "interpolated": "{count} events have no time of their own: that of the event before is used",
-    "none": "{count} events have no time at all: they are counted, but in no hour",
+    "year_inferred": "no year is written: taken is the nearest to what is known of the file",
+    "date_inferred": "no date is written: days are counted from one that is known of the file",
+    "tz_assumed": "no zone is written: UTC is assumed",
+    "tz_given": "no zone is written: read in the zone that was given",
+    "tz_inferred": "no zone is written: the envelope's clock shows it",
+    "tz_name": "the zone is named by letters that do not tell which it is: --zone tells",
+    "dst_ambiguous": "written in the hour that occurs twice when summer time ends",
+    "dst_gap": "written in the hour that is left out when summer time begins",
+    "far_from_envelope": "more than a day from the envelope's time, which is used",
+    "skewed": "minutes to hours from the envelope's time",
+    "out_of_window": "an impossible time, which is not used",
+    "out_of_order": "more than 5 s before the event that precedes it",
+    "interpolated": "no time of its own: that of the event before is used",
+    "none": "no time at all: counted, but in no hour",
 }
 # Kinds that the ledger counts beside the flags: where the time is from.
 _SOURCES = ("interpolated", "none")
@@ -216,7 +217,7 @@ class Clocks:
                 step=pl.when(~pl.col("is_bare"))
                 .then(0)
                 .otherwise(
-                    _nearest(
+                    _step(
                         pl.col("of_day")
                         - pl.when("is_start")
                         .then(pl.col("anchor") % _DAY)
@@ -234,9 +235,9 @@ class Clocks:
         )
 
     def _first(self, source: int) -> datetime | None:
-        """Return a moment within half a day of which the source without dates begins."""
+        """Return the moment with which a source without dates begins, or one close before."""
         if named := self.named[source]:
-            return named + timedelta(hours=12)
+            return named + _STEP_BACK  # so that any time of that day is a step from it
         if source not in self.firsts:
             self.firsts[source] = self.look_ahead(source) or self.modified[source]
         return self.firsts[source]
@@ -402,17 +403,10 @@ def is_dateless(times: pl.Series) -> pl.Series:
     return times.dt.date().eq(DATELESS.date()).fill_null(False)
 
 
-def time_notes(counts: Mapping[str, int], zone: str | None) -> list[dict[str, object]]:
-    """Return the ledger's notes on the times of one source: what was assumed, of how many events.
-
-    *zone* tells in words in which zone times without one were read.
-    """
+def time_notes(counts: Mapping[str, int]) -> list[dict[str, object]]:
+    """Return the ledger's notes on the times of a source: what was assumed, of how many events."""
     return [
-        {
-            "kind": kind,
-            "event_count": counts[kind],
-            "text": text.format(count=f"{counts[kind]:,}", zone=zone or "UTC"),
-        }
+        {"kind": kind, "event_count": counts[kind], "text": text}
         for kind, text in NOTES.items()
         if counts.get(kind)
     ]
@@ -442,27 +436,24 @@ def first_moment(times: Iterable[pl.Series], modified: datetime) -> datetime | N
         of_day = block.drop_nulls().cast(pl.Int64) % _DAY
         if of_day.is_empty():
             continue
-        start = int(of_day[0])
-        first = start if first is None else first
-        passed += _nearest_int(start - (start if last is None else last))
-        steps = pl.DataFrame({"of_day": of_day}).select(_nearest(pl.col("of_day").diff()).sum())
-        passed += int(steps.item() or 0)
+        first = int(of_day[0]) if first is None else first
+        chain = pl.DataFrame({"of_day": [first if last is None else last, *of_day]})
+        passed += int(chain.select(_step(pl.col("of_day").diff()).sum()).item() or 0)
         last = int(of_day[-1])
     if first is None or last is None:
         return None
-    end = modified + timedelta(
-        microseconds=_nearest_int(last - int(modified.timestamp() * 1_000_000) % _DAY)
-    )
+    written = modified.replace(hour=0, minute=0, second=0, microsecond=0)
+    ends = [written + timedelta(days=days, microseconds=last) for days in (-1, 0, 1)]
+    end = min(ends, key=lambda moment: abs(moment - modified))
     return end - timedelta(microseconds=passed)
 
 
-def _nearest(step: pl.Expr) -> pl.Expr:
-    """Bring a step between two times of day within half a day."""
-    return (step + _DAY // 2) % _DAY - _DAY // 2
-
-
-def _nearest_int(step: int) -> int:
-    return (step + _DAY // 2) % _DAY - _DAY // 2
+def _step(between: pl.Expr) -> pl.Expr:
+    """Return how far it is from one time of day to the next, given their difference: hardly back,
+    else forward, on the next day where need be.
+    """
+    back = _STEP_BACK // timedelta(microseconds=1)
+    return (between + back) % _DAY - back
 
 
 def _is_dated(own: pl.Series) -> pl.Series:

@@ -149,7 +149,7 @@ def _cut(
     text: pl.Series, format_: Format, pattern: int, wanted: frozenset[str] | None
 ) -> dict[str, pl.Series]:
     """Cut the groups of a pattern out of *text*, all of which it fits."""
-    counted = format_.counted[pattern] if wanted is not None and format_.counted else None
+    counted = format_.counted[pattern] if wanted is _HEAD_CELLS and format_.counted else None
     groups = text.str.extract_groups(counted or _only(format_, pattern, wanted)).struct.unnest()
     if counted and (odd := groups.to_series(0).is_null()).any():
         rows = odd.arg_true()

@@ -439,7 +439,7 @@ class Reader:
             "first_timestamp": tally.first,
             "last_timestamp": tally.last,
             "time_zone_assumption": assumption,
-            "time_notes": time_notes(tally.times, assumption),
+            "time_notes": time_notes(tally.times),
             "partial_joined_count": tally.partial_joined_count,
             "sha256_head": source.sha256_head,
             "error": source.error or reading.error,

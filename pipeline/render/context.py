@@ -816,6 +816,7 @@ def _source(one: SourceFacts) -> SourceView:
         remarks.append(f"not read: {one.error}")
     if one.time_zone_assumption:
         remarks.append(f"zone assumed: {one.time_zone_assumption}")
+    remarks += [f"{note.text} ({note.event_count:,})" for note in one.time_notes]
     if one.undecodable_byte_count:
         remarks.append(many(one.undecodable_byte_count, "undecodable byte"))
     if one.truncated_line_count:
