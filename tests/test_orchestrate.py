@@ -490,6 +490,29 @@ def test_one_file_that_is_no_log_does_not_stop_the_others(
         analyze(tmp_path / "strict", [mixed], settings=Settings(is_strict=True))
 
 
+def test_files_that_run_backwards_or_in_an_unknown_encoding_are_told(
+    logs: Path, tmp_path: Path
+) -> None:
+    mixed = tmp_path / "logs"
+    shutil.copytree(logs, mixed)
+    times = [f"2026-03-02 10:00:{second:02} INFO kept" for second in range(59, -1, -1)]
+    (mixed / "export.log").write_text("\n".join(times))
+    (mixed / "chinese.log").write_bytes(
+        "2026-03-02 10:00:00 \u8fde\u63a5\u5931\u8d25".encode("gbk")
+    )
+
+    read = analyze(tmp_path / "out", [mixed])
+    given = analyze(tmp_path / "gbk", [mixed], settings=Settings(encoding="gbk"))
+
+    said = {warning.kind: warning.text for warning in read.coverage.warnings}
+    assert "1 of " in said["order_reversed"]
+    assert "--encoding" in said["low_coverage"]
+    assert not any("--encoding" in warning.text for warning in given.coverage.warnings)
+    by_name = {Path(one.log_file_path).name: one for one in given.coverage.sources}
+    assert by_name["export.log"].is_reversed
+    assert by_name["chinese.log"].encoding == "gbk"
+
+
 @pytest.mark.parametrize(
     ("fail_on", "state", "confidence", "expected"),
     [

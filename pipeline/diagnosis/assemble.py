@@ -37,6 +37,8 @@ from pipeline.schema import LEDGER
 # Below this share of understood lines, or of covered time, the numbers say too little.
 _LOW_TIME_COVERAGE = 0.5
 _SHORT_BASELINE_HOURS = 24.0
+# A stray byte spoils a word; one byte in a hundred is a language.
+_GARBLED_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,4 +306,13 @@ def _reading_warnings(ledger: pl.DataFrame) -> list[DataWarning]:
     if backwards:
         text = f"{backwards:,} of {ledger.height:,} files run from new to old and were read so"
         warnings.append(DataWarning("order_reversed", text))
+    garbled = ledger.filter(
+        pl.col("undecodable_byte_count") > _GARBLED_SHARE * pl.col("byte_count")
+    )
+    if garbled.height:
+        text = (
+            f"{garbled.height:,} of {ledger.height:,} files hold text that is in another encoding "
+            "than they were read in, and is shown in part: --encoding names it"
+        )
+        warnings.append(DataWarning("low_coverage", text))
     return warnings
