@@ -24,7 +24,7 @@ from pipeline.ingest.envelopes import (
     split_payloads,
     strip_ansi,
 )
-from pipeline.ingest.formats import Format
+from pipeline.ingest.formats import Continuation, Format
 from pipeline.ingest.heads import match
 from pipeline.ingest.layouts import EVIDENT, YEARLESS
 from pipeline.ingest.parse import read_times
@@ -65,7 +65,7 @@ class Profile:
     headed: dict[str | None, bool]
     shares: tuple[tuple[str, float], ...] = ()
     confidence: float = 0.0
-    continuations: tuple[str, ...] = ()
+    continuations: tuple[Continuation, ...] = ()
     offset_micros: int | None = None
     newest: datetime | None = None
 
@@ -88,7 +88,9 @@ def detect(sample: pl.Series, formats: tuple[Format, ...]) -> Profile:
     return Profile(
         layers=layers,
         formats=order + tuple(f for i, f in enumerate(formats) if i not in seen),
-        headed=_headed(peeled, heads.format_index),
+        headed=_headed(
+            peeled, heads.format_index, [i for i, format_ in enumerate(formats) if format_.is_block]
+        ),
         shares=tuple((f.name, counts[i] / begun) for i, f in enumerate(formats) if i in seen),
         confidence=sum(counts.values()) / begun,
         continuations=tuple(pattern for format_ in order for pattern in format_.continuations),
@@ -193,11 +195,19 @@ def _is_runtime_clock(lines: pl.Series, body: pl.Series) -> bool:
     return bool(nine.mean() >= _FINE_SHARE and level.mean() < 0.5)  # type: ignore[operator]
 
 
-def _headed(peeled: pl.DataFrame, format_index: pl.Series) -> dict[str | None, bool]:
+def _headed(
+    peeled: pl.DataFrame, format_index: pl.Series, blocks: list[int]
+) -> dict[str | None, bool]:
+    """Tell of each container whether text at column 0 belongs to the header above it.
+
+    So it does where most lines are headers, or most headers are those of one of *blocks*, formats
+    whose records go on below their header.
+    """
     column0 = pl.DataFrame(
         {
             "container_name": peeled["container_name"],
             "is_head": format_index.is_not_null(),
+            "is_block": format_index.is_in(blocks),
             "is_trace": peeled["payload"].str.starts_with("Traceback (most recent call last):"),
             "counts": ~peeled["payload"].str.contains(_CONTINUATION) & (peeled["payload"] != ""),
         }
@@ -213,11 +223,12 @@ def _headed(peeled: pl.DataFrame, format_index: pl.Series) -> dict[str | None, b
         .fill_null(False)
     )
     column0 = column0.filter(pl.col("is_head") | (pl.col("counts") & ~is_traced))
-    shares = column0.group_by("container_name").agg(pl.col("is_head").mean())
-    whole = column0["is_head"].mean() if column0.height else 0.0
-    return {None: bool(whole >= _HEADED_SHARE)} | {  # type: ignore[operator]
-        name: share >= _HEADED_SHARE for name, share in shares.rows() if name is not None
-    }
+    is_headed = (pl.col("is_head").mean() >= _HEADED_SHARE) | (
+        pl.col("is_block").sum() * 2 > pl.col("is_head").sum()
+    ).fill_null(False)
+    whole = bool(column0.select(is_headed.fill_null(False)).item()) if column0.height else False
+    by_name = column0.group_by("container_name").agg(is_headed.alias("is_headed"))
+    return {None: whole} | {name: flag for name, flag in by_name.rows() if name is not None}
 
 
 def _timed(

@@ -3,22 +3,26 @@
 To add a format, add one file there; no Python changes:
 
 1. `name` (the file's stem), `title`, `description`, `url`, `kind` (`regex`, `json` or `logfmt`),
-`priority` (lower is tried first; 0-99 for formats with a full set of fields, 100-199 for time and
-level, 200-299 for one of them, 900 and more for the generic ones). 2. `regex`: one or more
-`[[pattern]]` tables with `regex`. A group's name is the column that it fills
-(`pipeline/schema.py`), or one of `url`, `request`, `duration_s`, `duration_us`, `duration_ns`, or
-any other name, which goes to `attributes`. Patterns are linear-time: no look-around, no
-back-reference; `[0-9]`, not `\\d`. A pattern may have `counted`, a cheaper regex with the groups
-that are counted only (time, level, request, status): it is tried on lines that `regex` took, must
-give what that gives wherever it fits, and pays where each of its parts ends at a character that the
-part itself cannot hold. `[[continuation]]` with `regex` and one group: lines with a
-header of their own that go on with the record before (PostgreSQL's DETAIL); the group is what is
-added to it. `json`: `require` (keys that must be there), `[fields]` (column = keys in order, dots
-reach into objects). `logfmt`: the same with flat keys. 3. `[timestamp]`: `layouts`, names from
-`layouts.LAYOUTS`, and `zone` when the format's times are in a known one. 4. `[severity]`: words
-of this format and their numbers, on top of those that all formats share; `default` for a format
-without levels. 5. `[[sample]]`: a `line`, and what to `expect` of it, column by column. At least
-one for each pattern.
+   `priority` (lower is tried first; 0-99 for formats with a full set of fields, 100-199 for time
+   and level, 200-299 for one of them, 900 and more for the generic ones).
+2. `regex`: one or more `[[pattern]]` tables with `regex`. A group's name is the column that it
+   fills (`pipeline/schema.py`), or one of `url`, `request`, `duration_s`, `duration_us`,
+   `duration_ns`, or any other name, which goes to `attributes`. Patterns are linear-time: no look-
+   around, no back-reference; `[0-9]`, not `\\d`. A pattern may have `counted`, a cheaper regex
+   with the groups that are counted only (time, level, request, status): it is tried on lines that
+   `regex` took, must give what that gives wherever it fits, and pays where each of its parts ends
+   at a character that the part itself cannot hold. `[[continuation]]` with `regex` and one group:
+   lines with a header of their own that go on with the record before (PostgreSQL's DETAIL); the
+   group is what is added to it. With `after`, a regex, only where the line before fits that.
+   `block = true`: a record is a header and all the text below it, up to the next header. `json`:
+   `require` (keys that must be there, `a|b` for one of them), `[fields]` (column = keys in order,
+   dots reach into objects). `logfmt`: the same with flat keys.
+3. `[timestamp]`: `layouts`, names from `layouts.LAYOUTS`, and `zone` when the format's times are
+   in a known one.
+4. `[severity]`: words of this format and their numbers, on top of those that all formats share;
+   `default` for a format without levels.
+5. `[[sample]]`: a `line`, and what to `expect` of it, column by column. At least one for each
+   pattern.
 
 `check_formats` holds what is tested: a sample parses as told, and each pattern has one.
 """
@@ -29,7 +33,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.errors import FormatError
 from pipeline.ingest.layouts import LAYOUTS
@@ -37,7 +41,7 @@ from pipeline.ingest.layouts import LAYOUTS
 KINDS = ("regex", "json", "logfmt")
 _KEYS = {
     "name", "title", "description", "url", "kind", "priority", "pattern", "continuation",
-    "require", "fields", "timestamp", "severity", "sample",
+    "require", "fields", "timestamp", "severity", "sample", "block",
 }  # fmt: skip
 
 
@@ -47,6 +51,16 @@ class Sample:
 
     line: str
     expect: Mapping[str, Any]
+
+
+class Continuation(NamedTuple):
+    """Lines that go on with the record before: *regex* has one group, what is added to it.
+
+    *after*: the line before must fit this; None: it may be any.
+    """
+
+    regex: str
+    after: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +73,8 @@ class Format:
     priority: int
     patterns: tuple[str, ...] = ()
     counted: tuple[str | None, ...] = ()
-    continuations: tuple[str, ...] = ()
+    continuations: tuple[Continuation, ...] = ()
+    is_block: bool = False
     require: tuple[str, ...] = ()
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     layouts: tuple[str, ...] = ()
@@ -129,6 +144,7 @@ def parse_format(file_name: str, text: str) -> Format:
         patterns=tuple(_pattern(file_name, entry) for entry in raw.get("pattern", ())),
         counted=tuple(_counted(file_name, entry) for entry in raw.get("pattern", ())),
         continuations=tuple(_continuation(file_name, e) for e in raw.get("continuation", ())),
+        is_block=bool(raw.get("block", False)),
         require=tuple(raw.get("require", ())),
         fields={column: tuple(keys) for column, keys in raw.get("fields", {}).items()},
         layouts=tuple(timestamp.get("layouts", ())),
@@ -162,8 +178,11 @@ def _counted(file_name: str, entry: Mapping[str, Any]) -> str | None:
     return pattern
 
 
-def _continuation(file_name: str, entry: Mapping[str, Any]) -> str:
+def _continuation(file_name: str, entry: Mapping[str, Any]) -> Continuation:
     pattern: str = entry["regex"]
     if re.compile(pattern).groups != 1:
         raise FormatError(f"{file_name}: a continuation has exactly one group: {pattern[:40]}")
-    return pattern
+    after: str | None = entry.get("after")
+    if after is not None:
+        re.compile(after)
+    return Continuation(pattern, after)

@@ -272,8 +272,11 @@ class Reader:
     def _with_heads(self, records: pl.DataFrame, profile: Profile) -> tuple[pl.DataFrame, Heads]:
         payload = records["payload"]
         continues = records["is_rest"]
-        for pattern in profile.continuations:
+        for pattern, after in profile.continuations:
             fits = payload.str.contains(pattern)
+            if after is not None and fits.any():
+                same = records["key"] == records["key"].shift(1)
+                fits &= (same & records["payload"].shift(1).str.contains(after)).fill_null(False)
             if fits.any():
                 payload = payload.str.extract(pattern).zip_with(fits, payload)
                 continues = continues | fits
