@@ -46,7 +46,7 @@ def _read_at_once() -> list[dict[str, Any]]:
             "pattern_index": heads.pattern_index,
         }
     )
-    counted = read_heads(rows, heads.objects, FORMATS, None).sort("row")
+    counted = read_heads(rows, heads.objects, FORMATS).sort("row")
     detailed = read_details(rows, heads.objects, FORMATS).sort("row")
     details = detailed.select(name for name in detailed.columns if name not in counted.columns)
     return (
