@@ -16,6 +16,7 @@ from pipeline.ingest.envelopes import (
     JSON_FILE,
     MAX_LAYERS,
     Envelope,
+    join_headers,
     json_fits,
     load_envelopes,
     peel,
@@ -66,6 +67,7 @@ class Profile:
     shares: tuple[tuple[str, float], ...] = ()
     confidence: float = 0.0
     continuations: tuple[Continuation, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
     offset_micros: int | None = None
     newest: datetime | None = None
 
@@ -75,6 +77,8 @@ def detect(sample: pl.Series, formats: tuple[Format, ...]) -> Profile:
     solid = sample.filter(sample.str.strip_chars() != "")
     layers = find_layers(strip_ansi(solid), formats)
     peeled = split_payloads(peel(solid, layers).with_columns(line_count=pl.lit(1, pl.Int32)))
+    headers = tuple(header for format_ in formats for header in format_.headers)
+    peeled = join_headers(peeled, headers, "container_name")
     text = peeled["payload"]
     heads = match(text, formats)
     share = heads.format_index.drop_nulls().value_counts()
@@ -93,6 +97,7 @@ def detect(sample: pl.Series, formats: tuple[Format, ...]) -> Profile:
         ),
         shares=tuple((f.name, counts[i] / begun) for i, f in enumerate(formats) if i in seen),
         confidence=sum(counts.values()) / begun,
+        headers=tuple(header for format_ in order for header in format_.headers),
         continuations=tuple(pattern for format_ in order for pattern in format_.continuations),
         offset_micros=_zone_offset(times, peeled["observed_timestamp"]),
         newest=_middle(times["timestamp"]),

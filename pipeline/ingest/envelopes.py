@@ -464,28 +464,58 @@ def join_partials(records: pl.DataFrame, is_head: pl.Series) -> pl.DataFrame:
         )
     )
     same_key = pl.col("key") == pl.col("key").shift(1)
-    starts = ~(goes_on.shift(1) & same_key).fill_null(False)
-    grouped = records.with_columns(group=starts.cum_sum())
-    sizes = grouped.group_by("group", maintain_order=True).len()["len"]
-    if (sizes == 1).all():
+    starts = records.select(~(goes_on.shift(1) & same_key).fill_null(False)).to_series()
+    merged = _merge(records, starts, "")
+    return merged.with_columns(
+        partial_joined_count=(merged["partial_joined_count"] + merged["merged"] - 1).cast(
+            records["partial_joined_count"].dtype
+        )
+    ).select(records.columns)
+
+
+def join_headers(
+    records: pl.DataFrame, headers: tuple[tuple[str, str], ...], key: str = "key"
+) -> pl.DataFrame:
+    """Make one record of a header that is written on two lines, with a line feed between them.
+
+    *headers* are what the first and the second line fit. Only lines that follow each other in one
+    stream *key* are joined; the record keeps the first's place and time and counts both lines.
+    """
+    text = records["payload"]
+    joins = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(text))
+    for first, second in headers:
+        begins = text.str.contains(first)
+        if begins.any():
+            joins |= (begins.shift(1) & text.str.contains(second)).fill_null(False)
+    if not joins.any():
         return records
-    aggregated = grouped.group_by("group", maintain_order=True).agg(
-        pl.col("payload").str.join(""),
-        pl.col("line_count").sum(),
-        pl.col("byte_end").last(),
-        pl.col("is_partial").last(),
-        pl.col("chunk_bytes").last(),
-        (pl.col("partial_joined_count").sum() + pl.len() - 1)
-        .cast(records["partial_joined_count"].dtype)
-        .alias("partial_joined_count"),
-        *(
-            pl.col(name).first()
-            for name in records.columns
-            if name
-            not in (
-                "payload", "line_count", "byte_end", "is_partial", "chunk_bytes",
-                "partial_joined_count",
-            )
-        ),
-    )  # fmt: skip
-    return aggregated.select(records.columns)
+    same = records[key].eq_missing(records[key].shift(1))
+    return _merge(records, ~(joins & same), "\n").select(records.columns)
+
+
+_SUMMED = ("line_count", "partial_joined_count")
+_LAST = ("byte_end", "is_partial", "chunk_bytes")
+
+
+def _merge(records: pl.DataFrame, starts: pl.Series, separator: str) -> pl.DataFrame:
+    """Merge each row of *starts* with those below it that are none; `merged` counts them."""
+    if starts.all():
+        return records.with_columns(merged=pl.lit(1, pl.UInt32))
+    return (
+        records.with_columns(group=starts.cum_sum())
+        .group_by("group", maintain_order=True)
+        .agg(
+            pl.col("payload").str.join(separator),
+            *(pl.col(name).sum() for name in _SUMMED if name in records.columns),
+            *(pl.col(name).last() for name in _LAST if name in records.columns),
+            *(
+                pl.col(name).first()
+                for name in records.columns
+                if name not in ("payload", *_SUMMED, *_LAST)
+            ),
+            merged=pl.len(),
+        )
+        .with_columns(
+            pl.col(name).cast(records[name].dtype) for name in _SUMMED if name in records.columns
+        )
+    )

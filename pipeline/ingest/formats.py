@@ -14,7 +14,9 @@ To add a format, add one file there; no Python changes:
    at a character that the part itself cannot hold. `[[continuation]]` with `regex` and one group:
    lines with a header of their own that go on with the record before (PostgreSQL's DETAIL); the
    group is what is added to it. With `after`, a regex, only where the line before fits that.
-   `block = true`: a record is a header and all the text below it, up to the next header. `json`:
+   `block = true`: a record is a header and all the text below it, up to the next header.
+   `[[header]]` with `first` and `second`: a header on two lines, which patterns see with a line
+   feed between them. `json`:
    `require` (keys that must be there, `a|b` for one of them), `[fields]` (column = keys in order,
    dots reach into objects). `logfmt`: the same with flat keys.
 3. `[timestamp]`: `layouts`, names from `layouts.LAYOUTS`, and `zone` when the format's times are
@@ -41,7 +43,7 @@ from pipeline.ingest.layouts import LAYOUTS
 KINDS = ("regex", "json", "logfmt")
 _KEYS = {
     "name", "title", "description", "url", "kind", "priority", "pattern", "continuation",
-    "require", "fields", "timestamp", "severity", "sample", "block",
+    "require", "fields", "timestamp", "severity", "sample", "block", "header",
 }  # fmt: skip
 
 
@@ -75,6 +77,7 @@ class Format:
     counted: tuple[str | None, ...] = ()
     continuations: tuple[Continuation, ...] = ()
     is_block: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
     require: tuple[str, ...] = ()
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     layouts: tuple[str, ...] = ()
@@ -145,6 +148,7 @@ def parse_format(file_name: str, text: str) -> Format:
         counted=tuple(_counted(file_name, entry) for entry in raw.get("pattern", ())),
         continuations=tuple(_continuation(file_name, e) for e in raw.get("continuation", ())),
         is_block=bool(raw.get("block", False)),
+        headers=tuple((entry["first"], entry["second"]) for entry in raw.get("header", ())),
         require=tuple(raw.get("require", ())),
         fields={column: tuple(keys) for column, keys in raw.get("fields", {}).items()},
         layouts=tuple(timestamp.get("layouts", ())),

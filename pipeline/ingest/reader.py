@@ -30,6 +30,7 @@ from pipeline.ingest.clocks import (
 from pipeline.ingest.detect import MAX_SAMPLE_LINES, SAMPLE_BYTES, Profile, detect
 from pipeline.ingest.envelopes import (
     JSON_FILE,
+    join_headers,
     join_partials,
     load_envelopes,
     peel,
@@ -263,6 +264,8 @@ class Reader:
             whole = ~records["is_partial"]
             states = last_states(records["payload"]).zip_with(whole, records["payload"])
             records = records.with_columns(payload=states)
+        if profile.headers:
+            records = join_headers(records, profile.headers)
         records, heads = self._with_heads(records, profile)
         marked = mark_starts(records)
         done, self.held = _split(marked, records.columns, is_last=is_last)

@@ -94,7 +94,7 @@ def test_the_word_error_in_prose_is_no_error(line: str) -> None:
     ("line", "number"),
     [
         ("ERROR something broke", 17),
-        ("[ERROR] something broke", 17),
+        ("shop [ERROR] something broke", 17),
         ("error: something broke", 17),
         ("WARNING: something is odd", 13),
         ("Segmentation fault (core dumped)", 21),

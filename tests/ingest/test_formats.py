@@ -190,6 +190,20 @@ def test_a_table_is_not_a_compose_prefix() -> None:
     assert find_layers(rows) == ()
 
 
+def test_a_header_on_two_lines_is_one_wherever_blocks_end() -> None:
+    text = "".join(
+        f"Mar 2, 2026 10:00:0{n} AM com.acme.Cart total\nSEVERE: no cart\n\tat a.B.c(D.java:{n})\n"
+        for n in range(9)
+    )
+    for block_bytes in (64, 100, 1 << 20):
+        events = read_text(text, options(block_bytes=block_bytes)).events
+        assert events["line_count"].to_list() == [3] * 9
+        assert events["severity_number"].to_list() == [17] * 9
+    # Alone, the second line is any line that begins with a level.
+    alone = read_text("WARNING: this server is for development\n").events.row(0, named=True)
+    assert (alone["format_name"], alone["severity_number"]) == ("unparsed", 13)
+
+
 GOOD = """
 name = "mine"
 title = "Mine"
