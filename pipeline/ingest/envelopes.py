@@ -316,6 +316,8 @@ def _peel_regex(text: pl.Series, envelope: Envelope) -> pl.DataFrame:
         ),
         **columns,
     )
+    if envelope.check == "runtime_clock":
+        frame = frame.with_columns(payload=_without_inner_times(payload))
     if "time" in groups.columns:
         frame = frame.with_columns(observed_timestamp=_times(groups["time"], envelope))
     if "pri" in groups.columns:
@@ -327,6 +329,31 @@ def _peel_regex(text: pl.Series, envelope: Envelope) -> pl.DataFrame:
     for remark in envelope.remarks:
         frame, fits = _with_remarks(text, frame, fits, remark)
     return frame.with_columns(is_fit=fits)
+
+
+def _without_inner_times(payload: pl.Series) -> pl.Series:
+    """Cut out the times that Docker and older kubectl write into long lines, after each 16 KiB."""
+    long = (payload.str.len_bytes() > CHUNK_BYTES).fill_null(False)
+    if not long.any():
+        return payload
+    rows = long.arg_true()
+    return payload.scatter(rows, [_joined_chunks(text) for text in payload.gather(rows).to_list()])
+
+
+def _joined_chunks(text: str) -> str:
+    content, parts, at = text.encode(), [], 0
+    while found := _INNER_TIME.search(content, at + _FULL_CHUNK - _NEAR, at + _FULL_CHUNK + _NEAR):
+        parts.append(content[at : found.start()])
+        at = found.end()
+    return b"".join([*parts, content[at:]]).decode("utf-8", "replace")
+
+
+_FULL_CHUNK = 16 * 1024
+# A character is not cut in two, and the time itself is in the stretch that is searched.
+_NEAR = 64
+_INNER_TIME = re.compile(
+    rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}(?:Z|[+-][0-9]{2}:[0-9]{2}) "
+)
 
 
 def _record_text(payload: pl.Series) -> pl.Series:

@@ -41,7 +41,7 @@ from pipeline.ingest.heads import Heads, match
 from pipeline.ingest.identity import Rules, identify, name_events, ruled_service
 from pipeline.ingest.lines import BLOCK_BYTES, Reading, backwards, last_states, read_lines
 from pipeline.ingest.sources import STDIN, Source, Stream, settled
-from pipeline.ingest.unfold import unfold
+from pipeline.ingest.unfold import part_records, unfold
 from pipeline.routes import http_route, without_numbers
 from pipeline.schema import (
     ERROR_SEVERITY,
@@ -230,7 +230,11 @@ class Reader:
 
     def _records(self, lines: pl.DataFrame, raw: bytes, index: int) -> pl.DataFrame:
         assert self.profile is not None
-        peeled = peel(lines["line"], self.profile.layers, raw)
+        layers = self.profile.layers
+        peeled = peel(lines["line"], layers, raw)
+        if layers[:1] == (JSON_FILE,) and (parted := part_records(lines, peeled)) is not None:
+            lines = parted
+            peeled = peel(lines["line"], layers)
         is_docker = JSON_FILE in self.profile.layers
         records = pl.concat([peeled, lines.drop("line")], how="horizontal").with_columns(
             source=pl.lit(index, pl.Int32),

@@ -97,6 +97,26 @@ def unfold(blocks: Iterable[tuple[pl.DataFrame, bytes]]) -> Iterator[tuple[pl.Da
         yield rows, b""
 
 
+def part_records(lines: pl.DataFrame, peeled: pl.DataFrame) -> pl.DataFrame | None:
+    """Part the lines on which a Docker record stands after the half of another; None without any.
+
+    A disk that was full, or a crash, leaves such lines. *peeled* are the lines read as json-file:
+    those that are no record are looked at.
+    """
+    broken = peeled["observed_timestamp"].is_null() & lines["line"].str.contains(_LATER_RECORD)
+    if not broken.any():
+        return None
+    marked = lines["line"].str.replace(_LATER_RECORD, f"${{1}}{_BREAK}${{2}}")
+    rows = _parts(lines, marked.zip_with(broken, lines["line"]))
+    return rows.drop("is_start")
+
+
+_LATER_RECORD = (
+    r'^(.+)(\{"(?:log|stream)":"(?:[^"\\]|\\.)*",'
+    r'(?:"stream":"[a-z]+",)?(?:"attrs":\{[^}]*\},)?"time":"[^"]*"\})$'
+)
+
+
 def _is_document(first: str, text: str) -> bool:
     if _ARRAY.match(text):
         return True
@@ -188,12 +208,15 @@ class Documents:
     def _rows(self, found: list[tuple[int, int, list[str]]], taken: int) -> pl.DataFrame:
         """Give each record its place, and the lines up to its end that no earlier one has."""
         numbers, offsets = self.lines["line_number"].to_list(), self.lines["byte_offset"].to_list()
+        ends = (self.lines["byte_offset"] + self.lines["byte_length"]).to_list()
         starts = [0, *(m.end() for m in re.finditer("\n", self.text))]
         passed = self.text.count("\n", 0, taken)  # lines that are taken as a whole
 
         def place(index: int, position: int) -> int:
             before = self.column_bytes if index == 0 else 0
-            return int(offsets[index]) + before + len(self.text[starts[index] : position].encode())
+            size = len(self.text[starts[index] : position].encode())
+            # What could not be decoded is longer as text than it was.
+            return min(int(offsets[index]) + before + size, int(ends[index]))
 
         rows: list[tuple[str, int, int, int, int]] = []
         index, counted = 0, int(self.is_counted)
@@ -204,7 +227,7 @@ class Documents:
             for number, record in enumerate(records):
                 lines = max(last + 1 - counted, 0)
                 # One place for all of them, apart by the number of each: it keeps their order.
-                at = begin + number
+                at = min(begin + number, stop)
                 rows.append((record, numbers[index], at, stop - at, lines))
                 counted = max(counted, last + 1)
         if counted < passed:  # brackets and blank lines after the last record
@@ -240,7 +263,7 @@ def records_of(value: Any) -> list[Any]:  # noqa: ANN401
     for reader in (_otlp, _cloudwatch, _insights, _loki, _azure, _elastic, _datadog, _gcp):
         try:
             records = reader(value)
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (AttributeError, LookupError, TypeError, ValueError):
             continue  # keys of the same name in something else
         if records is not None:
             return records
@@ -487,12 +510,13 @@ def _parts(lines: pl.DataFrame, marked: pl.Series) -> pl.DataFrame:
         .with_columns(size=pl.col("part").str.len_bytes().cast(pl.Int64))
     )
     is_rest = (parts["line_number"] == parts["line_number"].shift(1)).fill_null(False)
-    before = pl.col("size").cum_sum().over("line_number") - pl.col("size")
+    sizes = pl.col("size").cum_sum().over("line_number") - pl.col("size")
+    before = pl.min_horizontal(sizes, "byte_length")
     return parts.with_columns(
         line=pl.col("part"),
         byte_offset=pl.col("byte_offset") + before,
         byte_length=pl.when(is_rest.shift(-1, fill_value=False))
-        .then("size")
+        .then(pl.min_horizontal("size", pl.col("byte_length") - before))
         .otherwise(pl.col("byte_length") - before),
         line_count=pl.when(is_rest).then(0).otherwise(1).cast(pl.Int32),
         is_start=pl.col("has_mark") | is_rest,

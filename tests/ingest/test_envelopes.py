@@ -1,5 +1,6 @@
 """The same events come out of every envelope, however streams interleave and blocks end."""
 
+import json
 import random
 from datetime import datetime
 
@@ -8,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from pipeline.ingest import load_formats
+from pipeline.ingest.detect import find_layers
 from pipeline.ingest.envelopes import Envelope, Sample, load_envelopes, peel, peel_layer
 from tests.ingest.support import options, read_files, read_text
 from tests.ingest.wrappings import (
@@ -282,3 +285,102 @@ def test_first_envelope_that_fits_a_sample_is_its_own(envelope: Envelope, sample
 
 def test_every_envelope_has_samples() -> None:
     assert all(envelope.samples for envelope in load_envelopes())
+
+
+def test_times_that_a_runtime_writes_into_a_long_line_are_cut_out() -> None:
+    stamp = "2026-03-02T10:00:00.123456789Z "
+    text = "ERROR:    " + "x" * 40_000
+    chunks = [text[at : at + CHUNK] for at in range(0, len(text), CHUNK)]
+    lines = [stamp + "INFO:     first", stamp + stamp.join(chunks), stamp + "INFO:     last"]
+    bodies = read_text("\n".join(lines) + "\n").events["body"].to_list()
+    assert bodies == ["first", "x" * 40_000, "last"]
+
+
+def test_record_after_the_half_of_another_on_one_line_is_read() -> None:
+    whole = '{"log":"ERROR:    gone\\n","stream":"stderr","time":"2026-03-02T10:00:01Z"}'
+    read = read_text(f"{whole}\n{whole[:30]}{whole}\n{whole}\n")
+    assert read.events["body"].to_list().count("gone") == 3
+    assert read.events["line_count"].to_list() == [1, 1, 0, 1]
+
+
+def test_exit_of_a_container_is_a_line_of_that_container() -> None:
+    text = "".join(f"web-1  | INFO:     {number}\n" for number in range(20))
+    events_ = read_text(text + "web-1 exited with code 137\n").events
+    assert set(events_["container_name"]) == {"web-1"}
+    last = events_.row(-1, named=True)
+    assert (last["body"], last["severity_number"]) == ("web-1 exited with code 137", 0)
+
+
+def test_level_of_the_envelope_stands_where_the_text_has_none() -> None:
+    lines = [
+        "<11>1 2026-03-02T10:00:00Z node-1 api 7 - - no such order",
+        "<14>1 2026-03-02T10:00:01Z node-1 api 7 - - ERROR: a word in the text before a guess",
+        '<11>1 2026-03-02T10:00:02Z node-1 api 7 - - {"level":"info","msg":"a field before all"}',
+        "<11>1 2026-03-02T10:00:03Z node-1 api 7 - - INFO: a level before a word in the text",
+    ]
+    events_ = read_text("\n".join(lines) + "\n").events
+    assert events_["severity_number"].to_list() == [17, 17, 9, 17]
+    assert events_["is_severity_inferred"].to_list() == [False, True, False, False]
+    assert set(events_["service_name"]) == {"api"}
+
+
+def test_priority_of_a_container_in_the_journal_is_only_its_stream() -> None:
+    entry = {"__REALTIME_TIMESTAMP": "1772445600125000", "PRIORITY": "3", "MESSAGE": "ready"}
+    text = json.dumps(entry | {"CONTAINER_NAME": "web"}) + "\n"
+    event = read_text(text).events.row(0, named=True)
+    assert (event["severity_number"], event["log_iostream"]) == (0, "stderr")
+    system = json.dumps(entry | {"_SYSTEMD_UNIT": "disk.service"}) + "\n"
+    event = read_text(system).events.row(0, named=True)
+    assert (event["severity_number"], event["service_name"]) == (17, "disk")
+
+
+def test_escaped_trace_of_rsyslog_is_one_event_with_its_exception() -> None:
+    line = (
+        "<11>Mar  2 10:00:00 node-1 api[7]: java.lang.IllegalStateException: gone"
+        "#012#011at shop.Order.place(Order.java:7)#012#011at shop.Main.main(Main.java:3)"
+    )
+    event = read_text(line + "\n").events.row(0, named=True)
+    assert event["exception_type"] == "java.lang.IllegalStateException"
+    assert event["severity_number"] == 17
+
+
+def test_counted_frames_need_no_line_ends() -> None:
+    messages = [f"<11>1 2026-03-02T10:00:0{n}Z node-1 api - - - é {n}\nmore {n}" for n in range(3)]
+    text = "".join(f"{len(message.encode())} {message}" for message in messages)
+    events_ = read_text(text).events
+    assert events_["body"].to_list() == [f"é {n}\nmore {n}" for n in range(3)]
+
+
+def test_program_that_writes_its_own_iso_time_has_no_envelope() -> None:
+    lines = [f"2026-03-02T10:00:0{n}.123456Z {n} [Note] Access denied" for n in range(9)]
+    assert find_layers(pl.Series(lines), load_formats()) == ()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"resourceLogs": 5}',
+        '{"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": 7}]}]}]}',
+        '{"data": {"result": [{"stream": {}, "values": [["x"]]}]}}',
+        '{"logEvents": [{"message": null}]}',
+        '{"messageType": "CONTROL_MESSAGE", "logEvents": []}',
+        '[{"a": 1},\n{"b": [1, 2]}, 7]',
+        "[\n]\n",
+        '{"hits": {"hits": [1, 2]}}',
+        '{\n "a": 1,\n',
+        "99999 <13>1 2026-03-02T10:00:00Z a b c - - x",
+        "__REALTIME_TIMESTAMP=x\nMESSAGE\n\n",
+    ],
+)
+@pytest.mark.parametrize("block_bytes", [8, 2**20])
+def test_broken_documents_lose_no_line(content: str, block_bytes: int) -> None:
+    text = content + "\nERROR:    after it\n"
+    read = read_text(text, options(block_bytes=block_bytes))
+    assert read.ledger["line_count"].item() == text.count("\n")
+
+
+def test_broken_local_file_says_where_and_how_to_export_it() -> None:
+    content = docker_local([Event(0, "ERROR", "first"), Event(1, "ERROR", "second")])
+    read = read_files({"container.log": content[:-6] + b"broken"})
+    assert read.events["body"].to_list() == ["first"]
+    assert "docker logs --timestamps" in read.ledger["error"].item()
