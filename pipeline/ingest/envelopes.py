@@ -327,7 +327,7 @@ def _peel_regex(text: pl.Series, envelope: Envelope) -> pl.DataFrame:
     if envelope.is_record:
         frame = frame.with_columns(envelope_format=pl.lit(envelope.name))
     for remark in envelope.remarks:
-        frame, fits = _with_remarks(text, frame, fits, remark)
+        frame, fits = _with_remarks(text, frame, fits, remark, envelope.name)
     return frame.with_columns(is_fit=fits)
 
 
@@ -366,19 +366,21 @@ def _record_text(payload: pl.Series) -> pl.Series:
 
 
 def _with_remarks(
-    text: pl.Series, frame: pl.DataFrame, fits: pl.Series, remark: str
+    text: pl.Series, frame: pl.DataFrame, fits: pl.Series, remark: str, name: str
 ) -> tuple[pl.DataFrame, pl.Series]:
-    """Take what a tool says of a container, such as its exit, as a line of that container."""
+    """Take what a tool says of a container, such as its exit, as a record of that container."""
     if fits.all():
         return frame, fits
     said = text.str.contains(remark) & ~fits
     if not said.any():
         return frame, fits
     groups = text.str.extract_groups(remark).struct.unnest()
-    columns = {name: groups[name] for name in groups.columns if name in PEELED}
+    columns = {column: groups[column] for column in groups.columns if column in PEELED}
+    own = pl.Series([name], dtype=pl.String).new_from_index(0, len(text))
     frame = frame.with_columns(
         payload=text.zip_with(said, frame["payload"]),
-        **{name: values.zip_with(said, frame[name]) for name, values in columns.items()},
+        envelope_format=own.zip_with(said, frame["envelope_format"]),
+        **{column: values.zip_with(said, frame[column]) for column, values in columns.items()},
     )
     return frame, fits | said
 

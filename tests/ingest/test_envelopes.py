@@ -316,11 +316,10 @@ def test_level_of_the_envelope_stands_where_the_text_has_none() -> None:
         "<11>1 2026-03-02T10:00:00Z node-1 api 7 - - no such order",
         "<14>1 2026-03-02T10:00:01Z node-1 api 7 - - ERROR: a word in the text before a guess",
         '<11>1 2026-03-02T10:00:02Z node-1 api 7 - - {"level":"info","msg":"a field before all"}',
-        "<11>1 2026-03-02T10:00:03Z node-1 api 7 - - INFO: a level before a word in the text",
     ]
     events_ = read_text("\n".join(lines) + "\n").events
-    assert events_["severity_number"].to_list() == [17, 17, 9, 17]
-    assert events_["is_severity_inferred"].to_list() == [False, True, False, False]
+    assert events_["severity_number"].to_list() == [17, 17, 9]
+    assert events_["is_severity_inferred"].to_list() == [False, True, False]
     assert set(events_["service_name"]) == {"api"}
 
 
