@@ -297,6 +297,28 @@ def _assert_statuses(folder: Path, truth: str, clock: str) -> None:
             assert found[time, int(band)] == int(row[f"{band}xx"]), (time, band)
 
 
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [("gbk", "gbk"), ("sjis", "shift_jis"), ("win1251", "cp1251"), ("win1252", None)],
+)
+def test_text_in_other_encodings_is_what_a_collector_made_of_it(
+    name: str, encoding: str | None
+) -> None:
+    path = LOGS / f"formats/fluent-bit/generic_enc_{name}.log"
+    read = read_paths(path, input_encoding=encoding)
+    expected = path.with_suffix(".out").read_text().splitlines()
+    bodies = read.events["body"].to_list()
+    # The collector had not yet put out its last line.
+    assert bodies[:-1] == [json.loads(line)["log"] for line in expected]
+    assert read.ledger["undecodable_byte_count"].item() == 0
+
+
+def test_exports_of_loki_run_from_new_to_old_and_others_do_not() -> None:
+    assert read_paths(LOGS / "kubernetes/loki-drain").ledger["is_reversed"].all()
+    read = read_paths(LOGS / "loghub/Spark", LOGS / "app", LOGS / "compose")
+    assert not read.ledger["is_reversed"].any()
+
+
 @pytest.mark.slow
 def test_every_file_is_read_without_loss() -> None:
     read = read_paths(LOGS)  # conservation is checked there

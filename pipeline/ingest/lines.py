@@ -86,7 +86,10 @@ def read_lines(
 
 
 def backwards(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """Yield the lines of *frames* last to first, in frames of the same sizes."""
+    """Yield the lines of *frames* last to first, in frames of the same sizes.
+
+    Where there is a column `record`, lines of the same record keep their order.
+    """
     kept: list[pl.DataFrame] = []
     places: list[tuple[int, int]] = []
     size = 0
@@ -102,9 +105,15 @@ def backwards(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
             file.write(packed.getbuffer())
         for place, length in reversed(places):
             file.seek(place)
-            yield pl.read_ipc(io.BytesIO(file.read(length))).reverse()
+            yield _backward(pl.read_ipc(io.BytesIO(file.read(length))))
     for frame in reversed(kept):
-        yield frame.reverse()
+        yield _backward(frame)
+
+
+def _backward(frame: pl.DataFrame) -> pl.DataFrame:
+    if "record" not in frame.columns:
+        return frame.reverse()
+    return frame.sort("record", descending=True, maintain_order=True).drop("record")
 
 
 def last_states(text: pl.Series) -> pl.Series:

@@ -60,6 +60,9 @@ MAX_BODY_CHARACTERS = 65_536
 ORDER_SAMPLE_LINES = 2000
 MIN_ORDER_STEPS = 20
 DESCENDING_SHARE = 0.8
+_TRACE_START = r"^Traceback \(most recent call last\):"
+_TRACE_FRAME = r"^\s+at \S"
+_TRACE_HEAD = r"^\S.*(?:Exception|Error|Throwable)\b"
 WIDE_LINES_NOTE = "UTF-16 lines within"
 _FATAL = r"^(?:panic: |fatal error: |Fatal Python error: |Segmentation fault|terminate called )"
 
@@ -193,9 +196,30 @@ class Reader:
             rest = itertools.chain(ahead, blocks)  # noqa: B031  # of this source, and used once
             if self._is_newest_first(lines):
                 self.tallies[index].is_reversed = True
-                frames = backwards(lines for lines, _, _ in rest)
+                frames: Iterator[pl.DataFrame] = (lines for lines, _, _ in rest)
+                if _has_traces_forward(lines):
+                    frames = self._in_records(frames)
+                frames = backwards(frames)
                 rest = ((frame, b"", index) for frame in frames)  # type: ignore[assignment]
             yield from rest
+
+    def _in_records(self, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+        """Add the number of the record that each line belongs to, as `record`; no record is split
+        over two frames.
+        """
+        assert self.profile is not None
+        held: pl.DataFrame | None = None
+        for lines in frames:
+            lines = lines if held is None else pl.concat([held, lines])
+            payload = peel(lines["line"], self.profile.layers, b"")["payload"]
+            heads = match(payload, self.profile.formats, len(self.profile.shares))
+            numbered = lines.with_columns(record=heads.format_index.is_not_null().cum_sum())
+            last = numbered["record"] == numbered["record"].max()
+            held = lines.filter(last)
+            if (whole := numbered.filter(~last)).height:
+                yield whole
+        if held is not None:
+            yield held.with_columns(record=pl.lit(0, pl.UInt32))
 
     def _is_newest_first(self, lines: pl.Series) -> bool:
         """Tell whether the times of *lines* go down, within each container and stream.
@@ -203,30 +227,37 @@ class Reader:
         Most files show by a tenth of the sample that they do not.
         """
         few = lines.head(ORDER_SAMPLE_LINES // 10)
-        ups, downs = self._steps(few)
+        ups, downs, falls = self._steps(few)
         if len(few) < len(lines) and (downs > ups or ups + downs < MIN_ORDER_STEPS):
-            ups, downs = self._steps(lines)
-        return ups + downs >= MIN_ORDER_STEPS and downs > DESCENDING_SHARE * (ups + downs)
+            ups, downs, falls = self._steps(lines)
+        is_steady = downs > DESCENDING_SHARE * (ups + downs)
+        return ups + downs >= MIN_ORDER_STEPS and is_steady and falls
 
-    def _steps(self, lines: pl.Series) -> tuple[int, int]:
-        """Count the steps up and down between the times of neighbouring *lines* of one stream."""
+    def _steps(self, lines: pl.Series) -> tuple[int, int, bool]:
+        """Count the steps up and down between the times of neighbouring *lines* of one stream, and
+        tell whether they fall on the whole: short runs that fall may follow each other upwards.
+        """
         profile = self.profile
         assert profile is not None
         if len(lines) < MIN_ORDER_STEPS:
-            return 0, 0
+            return 0, 0, False
         records = _keyed(peel(lines, profile.layers, b"")).with_row_index("row")
         heads = match(records["payload"], profile.formats, len(profile.shares))
         records = records.with_columns(
             format_index=heads.format_index, pattern_index=heads.pattern_index
         )
-        times = parse.read_heads(records, heads.objects, profile.formats)
-        steps = times.sort("row").select(
+        read = parse.read_heads(records, heads.objects, profile.formats)
+        steps = read.sort("row").select(
             pl.coalesce("payload_timestamp", "observed_timestamp").alias("time"), "key"
         )
-        signs = steps.drop_nulls("time").select(
-            pl.col("time").diff().over("key").dt.total_microseconds().sign()
-        )["time"]
-        return int((signs > 0).sum()), int((signs < 0).sum())
+        steps = steps.drop_nulls("time")
+        signs = steps.select(pl.col("time").diff().over("key").dt.total_microseconds().sign())[
+            "time"
+        ]
+        times = steps["time"].to_physical()
+        half = len(times) // 2
+        falls = half > 0 and times.head(half).median() > times.tail(half).median()  # type: ignore[operator]
+        return int((signs > 0).sum()), int((signs < 0).sum()), bool(falls)
 
     def _records(self, lines: pl.DataFrame, raw: bytes, index: int) -> pl.DataFrame:
         assert self.profile is not None
@@ -458,6 +489,30 @@ class Reader:
             "is_reversed": tally.is_reversed,
             "notes": [*source.notes, *([WIDE_LINES_NOTE] if reading.has_wide_lines else ())],
         }
+
+
+def _has_traces_forward(lines: pl.Series) -> bool:
+    """Tell whether tracebacks among *lines* run forward, though the file runs from new to old.
+
+    Exports that put out a record of several lines as one keep the order within it; where each line
+    was a record of its own, its lines run backwards too.
+    """
+    before, after = lines.shift(1).fill_null(""), lines.shift(-1).fill_null("")
+    is_start = lines.str.contains(_TRACE_START)
+    is_frame = lines.str.contains(_TRACE_FRAME)
+    forward = [
+        is_start & after.str.contains(r"^\s"),
+        is_frame & before.str.contains(_TRACE_HEAD),
+    ]
+    backward = [
+        is_start & before.str.contains(r"^\s"),
+        is_frame & after.str.contains(_TRACE_HEAD),
+    ]
+    return _count(forward) > _count(backward)
+
+
+def _count(tests: list[pl.Series]) -> int:
+    return sum(int(test.sum()) for test in tests)
 
 
 def _sample(lines: pl.Series) -> pl.Series:

@@ -63,6 +63,20 @@ def test_a_reversed_export_gives_the_same_events(is_packed: bool, block_bytes: i
         assert span == lines[::-1][number - 1 : number - 1 + count]
 
 
+JAVA = ["java.lang.IllegalStateException: closed", "\tat shop.Stock.take(Stock.java:8)"]
+
+
+@pytest.mark.parametrize("block_bytes", [70, 1000, 2**20])
+@pytest.mark.parametrize("trace", [TRACE, JAVA])
+def test_records_that_an_export_kept_whole_stay_whole(trace: list[str], block_bytes: int) -> None:
+    records = [[head, *(trace if more else ())] for head, *more in _records(120)]
+    expected = _events({"app.log": _text([line for record in records for line in record])})
+    content = _text([line for record in reversed(records) for line in record])
+    read = read_files({"app.log": content}, options(block_bytes=block_bytes))
+    assert read.ledger["is_reversed"].item()
+    assert read.events.sort("timestamp").select(COLUMNS).equals(expected.select(COLUMNS))
+
+
 @pytest.mark.parametrize(
     ("name", "lines"),
     [
@@ -70,6 +84,10 @@ def test_a_reversed_export_gives_the_same_events(is_packed: bool, block_bytes: i
         ("too few to tell", _forward(15)[::-1]),
         ("one time", ["2026-03-02 10:00:00,001 - shop - INFO - same"] * 100),
         ("no times", ["nothing to see"] * 100),
+        (
+            "short runs that fall, each later than the one before",
+            [line for at in range(0, 120, 10) for line in _forward(120)[at : at + 10][::-1]],
+        ),
         ("half and half", _forward(60) + _forward(60)[::-1]),
     ],
 )
