@@ -1,20 +1,29 @@
 """Lines to events: which lines belong to the event that is open in their stream.
 
 A stream key is (container, stdout or stderr): interleaved output is told apart before anything is
-joined. Each line is one of
+joined, and lines that another worker wrote into a trace are moved behind it (`interleaving`). Each
+line is one of
 
-    head      a format begins a record here trace     `Traceback (most recent call last):` and its
-    kin link      a sentence or header that joins two exceptions ("The above exception was …",
-    `Caused by:`) indented  begins with a blank, a closing bracket, a frame mark: it never stands
-    alone other     text at column 0 that no format takes blank
+    head      a format begins a record here
+    trace     the first line of a trace (`Traceback (most recent call last):`, `goroutine 1 [`)
+    link      a sentence or header that joins two exceptions ("The above exception was …",
+              `Caused by:`)
+    indented  begins with a blank, a closing bracket, a frame mark: it never stands alone
+    other     text at column 0 that no format takes
+    blank
 
 and `mark_starts` says which lines begin an event, for whole columns at once, from the line, its
-predecessor and the last line that was neither blank nor indented. The rules are those of
-`docs/multi-line.md`.
+neighbours and the trace that is open. What the lines of each language look like is data,
+``pipeline/exceptions/*.toml``; the rules are those of ``docs/multi-line.md``.
 """
+
+from functools import cache
+from typing import NamedTuple
 
 import polars as pl
 
+from pipeline.ingest import interleaving
+from pipeline.ingest.languages import Language, load_languages, union
 from pipeline.ingest.severity import is_strong_start
 
 MAX_EVENT_LINES = 1000
@@ -23,17 +32,6 @@ GAP_SECONDS, TRACE_GAP_SECONDS = 2.0, 5.0
 
 HEAD, TRACE, LINK, INDENTED, OTHER, BLANK = range(6)
 
-_TRACE = (
-    r"^(?:Traceback \(most recent call last\):|Stack \(most recent call last\):"
-    r"|  ?\+ Exception Group Traceback \(most recent call last\):"
-    r"|╭─.*Traceback \(most recent call last\)|--- Logging error ---)"
-)
-_LINK = (
-    r"^[ \t|+-]*(?:The above exception was the direct cause of the following exception:"
-    r"|During handling of the above exception, another exception occurred:)\s*$"
-    r"|^\s*(?:Caused by: |Suppressed: |Wrapped by: |\.\.\. [0-9]+ (?:more|common frames omitted))"
-    r"|^\s*(?:--- End of .*stack trace|  --- End of inner exception)"
-)
 _INDENTED = (
     r"^(?:[ \t]|[}\])]|\"\}|#[0-9]+ |at [A-Za-z_$<]|from /|-> |\| |\+-|[│┃╭╰├└❱]"
     r"|[\^~]+\s*$"
@@ -42,33 +40,92 @@ _INDENTED = (
     r"|\[SQL: |\[parameters: |\[cached since |\(Background on this error at: "
     r"|(?:DETAIL|HINT|CONTEXT):  |LINE [0-9]+: )"
 )
-# A line without a header that announces the traceback after it.
-_ANNOUNCEMENT = (
-    r"^(?:Exception in thread |Exception ignored in|Task exception was never retrieved|future: <"
-    r"|--- Logging error ---|Internal Server Error: |Error in atexit|Unhandled exception)"
+# A line without a header that announces the trace after it, in any language.
+_NAMED = (
+    r"^(?:[\w$]+[.:/\\])*[A-Z_a-z$]*[\w$]*"
+    r"(?:Error|Exception|Warning|Exit|Interrupt|Iteration|Group|Fault|Failure|Timeout|Abort"
+    r"|Throwable)(?: \([0-9A-Za-z]+\))?(?: \[[A-Z_0-9]+\])?(?::\s|:?$)"
+    # A class of any name where the JVM prints its package.
+    r"|^(?:[a-z_][\w$]*\.)+[A-Z][\w$]*(?:: .*)?$"
 )
-_EXCEPTION = (
-    r"^(?:[A-Za-z_$][\w$]*[.:/])*[A-Z_a-z][\w$]*"
-    r"(?:Error|Exception|Warning|Exit|Interrupt|Iteration|Group|Fault|Failure|Timeout|Abort)(?::\s|:?$)"
-)
+_AT = r"^\s+at \S|^\s*\.\.\. [0-9]+ (?:more|common)|^\s+---> "
+_LOOSE_SYNTAX_ERROR = r'^  File "[^"]+", line [0-9]+$'
+# A line of frames, a caret below code: what tells that text before it is a message or code.
+_FRAMELIKE = rf"{_AT}|^\s*#[0-9]+ |^\s*\^+\s*$|^\tfrom |^\t/\S+:[0-9]+|^    \(\w+ [0-9]"
+# Text of one message between the line that names an exception and its frames.
+MAX_MESSAGE_LINES = 50
+_NO_LANGUAGE, _ANY_LANGUAGE = -1, -2
 
 
-def mark_starts(records: pl.DataFrame) -> pl.DataFrame:
-    """Add `category`, `event` (number of the event, null for a blank line outside one) and
-    `is_start`.
+class _Patterns(NamedTuple):
+    """The lists of all languages, each as one pattern, and by language where that matters."""
+
+    begins: str
+    links: str
+    announces: str
+    awaits: str
+    awaits_line: str
+    paragraph: str
+    stands_alone: str
+    opens: tuple[str | None, ...]
+    first: tuple[str | None, ...]
+    continues: tuple[str | None, ...]
+    in_header: tuple[str | None, ...]
+    python: int
+    at_languages: tuple[int, ...]
+
+
+@cache
+def _patterns() -> _Patterns:
+    languages = load_languages()
+
+    def every(name: str) -> str:
+        return union([p for language in languages for p in language.assembly.get(name, ())]) or "$^"
+
+    def each(*names: str) -> tuple[str | None, ...]:
+        return tuple(
+            union([p for name in names for p in language.assembly.get(name, ())])
+            for language in languages
+        )
+
+    return _Patterns(
+        begins=every("begins"),
+        links=every("links"),
+        announces=every("announces"),
+        awaits=every("awaits"),
+        awaits_line=every("awaits_line"),
+        paragraph=every("paragraph"),
+        stands_alone=every("stands_alone"),
+        opens=each("opens"),
+        first=each("opens", "begins"),
+        continues=each("continues"),
+        in_header=each("in_header"),
+        python=_index(languages, "python"),
+        at_languages=tuple(
+            _index(languages, name) for name in ("java", "node", "dotnet", "python")
+        ),
+    )
+
+
+def _index(languages: tuple[Language, ...], name: str) -> int:
+    return next(i for i, language in enumerate(languages) if language.name == name)
+
+
+def mark_starts(records: pl.DataFrame, max_event_lines: int = MAX_EVENT_LINES) -> pl.DataFrame:
+    """Add `category`, `event` (number of the event, null for a blank line outside one), `is_start`
+    and `may_grow` (lines that another block may still add to, whatever follows them in this one).
 
     *records* must be sorted by `key`, then order, and have `payload`, `format_index`,
     `observed_timestamp`, `is_headed` (whether most records of this stream have a header),
     `is_continuation` (a format says that the line continues the record before, such as PostgreSQL's
-    DETAIL).
+    DETAIL). Lines of one event come out together, so the order may differ from that of *records*;
+    an event has at most *max_event_lines* lines, what is over begins another.
     """
-    is_head = records["format_index"].is_not_null()
-    is_first = (records["key"] != records["key"].shift(1)).fill_null(True)
-    # A header begins an event whatever came before it, so only the other lines are looked at, with
-    # the line before each of them: in most logs a small share.
-    looked_at = ~is_head | (~is_head).shift(-1, fill_value=False) | is_first
-    some = records.filter(looked_at).with_columns(is_first=is_first.filter(looked_at))
-    some = _decide(some.with_columns(category=categorize(some)))
+    records = interleaving.unwrap_headers(records, _decide_bodies)
+    records = interleaving.gather_orphans(records, _looked_at, _described)
+    looked_at = _looked_at(records)
+    some = _described(records, looked_at)
+    some = _decide(some, max_event_lines)
     rows = looked_at.arg_true()
     height = records.height
     starts = pl.Series("is_start", [True]).new_from_index(0, height)
@@ -80,20 +137,39 @@ def mark_starts(records: pl.DataFrame) -> pl.DataFrame:
         categories.scatter(rows, some["category"]),
     )
     event = pl.col("is_start").cast(pl.Int64).cum_sum()
-    return marked.with_columns(event=pl.when(~pl.col("is_outside")).then(event)).drop("is_outside")
+    return marked.with_columns(
+        event=pl.when(~pl.col("is_outside")).then(event),
+        may_grow=(pl.col("category") != HEAD) & (pl.col("category") != BLANK) | pl.col("is_moved"),
+    ).drop("is_outside", "is_moved")
+
+
+def _looked_at(records: pl.DataFrame) -> pl.Series:
+    """Tell which lines must be looked at: a header begins an event whatever came before it, so only
+    the other lines are, with the line before each of them: in most logs a small share.
+    """
+    is_head = records["format_index"].is_not_null()
+    is_first = (records["key"] != records["key"].shift(1)).fill_null(True)
+    return ~is_head | (~is_head).shift(-1, fill_value=False) | is_first
+
+
+def _described(records: pl.DataFrame, looked_at: pl.Series) -> pl.DataFrame:
+    is_first = (records["key"] != records["key"].shift(1)).fill_null(True)
+    some = records.filter(looked_at).with_columns(is_first=is_first.filter(looked_at))
+    return describe(some.with_columns(category=categorize(some)))
 
 
 def categorize(records: pl.DataFrame) -> pl.Series:
     """Return the category of each record from its `payload` and `format_index`."""
     text = pl.col("payload")
+    patterns = _patterns()
     return records.select(
         pl.when(pl.col("format_index").is_not_null())
         .then(HEAD)
         .when(text.str.strip_chars() == "")
         .then(BLANK)
-        .when(text.str.contains(_TRACE))
+        .when(text.str.contains(patterns.begins))
         .then(TRACE)
-        .when(text.str.contains(_LINK))
+        .when(text.str.contains(patterns.links))
         .then(LINK)
         .when(text.str.contains(_INDENTED))
         .then(INDENTED)
@@ -103,18 +179,99 @@ def categorize(records: pl.DataFrame) -> pl.Series:
     ).to_series()
 
 
-def _decide(some: pl.DataFrame) -> pl.DataFrame:
-    """Add `is_start` and `is_outside` (a blank line of no event) to the lines looked at."""
-    other = some["category"] == OTHER
+_FLAGS = (
+    "strong", "announcement", "named", "awaits", "awaits_line", "paragraph", "is_at", "framelike",
+    "stands_alone",
+)  # fmt: skip
+
+
+def describe(some: pl.DataFrame) -> pl.DataFrame:
+    """Add what the text of each line says: `_FLAGS`, `opens` and `first` (the language whose first
+    line of a trace it is, null for none), `mention` (of a trace in a header).
+    """
+    patterns = _patterns()
+    category = some["category"]
     text = some["payload"]
-    flags = some.select(
-        "category", "is_first", "is_headed", "is_continuation", observed="observed_timestamp"
-    ).with_columns(
-        strong=_where(other, is_strong_start(text.filter(other))),
-        announcement=_where(other, text.filter(other).str.contains(_ANNOUNCEMENT)),
-        exception=_where(other, text.filter(other).str.contains(_EXCEPTION)),
+    loose = category.is_in([OTHER, TRACE])
+    words = text.filter(loose)
+    tests = {
+        "strong": is_strong_start(words),
+        "announcement": words.str.contains(patterns.announces),
+        "named": words.str.contains(_NAMED),
+        "awaits": words.str.contains(patterns.awaits),
+        "awaits_line": words.str.contains(patterns.awaits_line),
+        "paragraph": words.str.contains(patterns.paragraph),
+        "stands_alone": words.str.contains(patterns.stands_alone),
+    }
+    below = category.is_in([INDENTED, LINK])
+    lower = text.filter(below)
+    return some.with_columns(
+        *(_where(loose, hits).alias(name) for name, hits in tests.items()),
+        is_at=_where(below, lower.str.contains(_AT)),
+        framelike=_where(below, lower.str.contains(_FRAMELIKE)),
+        opens=_language(loose, words, patterns.opens),
+        first=_language(loose, words, patterns.first),
+        mention=_mentions(some),
+        loose_syntax_error=_where(below, lower.str.contains(_LOOSE_SYNTAX_ERROR)),
     )
-    is_start = _starts(flags)
+
+
+def _mentions(some: pl.DataFrame) -> pl.Series:
+    """Return the language of the trace that a header begins, null for none."""
+    patterns = _patterns()
+    heads = some["category"] == HEAD
+    text = some["payload"].filter(heads)
+    found = _language(heads, text, patterns.in_header)
+    traceback = _where(heads, text.str.contains(r"Traceback \(most recent call last\):$"))
+    named = _where(heads, text.str.contains(r"(?:Error|Exception|Throwable)\b(?::|$| \[)"))
+    python = pl.Series([patterns.python], dtype=pl.Int32).new_from_index(0, some.height)
+    any_ = pl.Series([_ANY_LANGUAGE], dtype=pl.Int32).new_from_index(0, some.height)
+    found = python.zip_with(traceback, found)
+    return any_.zip_with(named & found.is_null(), found).alias("mention")
+
+
+def _language(mask: pl.Series, text: pl.Series, by_language: tuple[str | None, ...]) -> pl.Series:
+    """Return the first language whose pattern fits, for the rows of *mask*; null elsewhere."""
+    nothing = pl.Series([None], dtype=pl.Int32)
+    spread = nothing.new_from_index(0, len(mask))
+    whole = union([pattern for pattern in by_language if pattern])
+    if not len(text) or whole is None:
+        return spread
+    some = text.str.contains(whole)
+    if not some.any():
+        return spread
+    few = text.filter(some)
+    found = nothing.new_from_index(0, len(few))
+    for index, pattern in reversed(list(enumerate(by_language))):
+        if pattern is not None:
+            own = pl.Series([index], dtype=pl.Int32).new_from_index(0, len(few))
+            found = own.zip_with(few.str.contains(pattern), found)
+    return spread.scatter(mask.arg_true().gather(some.arg_true()), found)
+
+
+def _where(mask: pl.Series, hits: pl.Series) -> pl.Series:
+    """Spread *hits*, the answers for the rows of *mask*, over all rows; false elsewhere."""
+    nothing = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(mask))
+    return nothing.scatter(mask.arg_true(), hits) if mask.any() else nothing
+
+
+def _decide_bodies(bodies: pl.DataFrame) -> pl.DataFrame:
+    """Decide for lines from which headers were cut, as if they had never had one."""
+    is_first = (bodies["key"] != bodies["key"].shift(1)).fill_null(True)
+    some = bodies.with_columns(
+        format_index=pl.lit(None, pl.Int32),
+        is_headed=pl.lit(False),
+        is_continuation=pl.lit(False),
+        is_moved=pl.lit(False),
+        is_first=is_first,
+    )
+    return _decide(describe(some.with_columns(category=categorize(some))), 2**31)
+
+
+def _decide(some: pl.DataFrame, max_event_lines: int) -> pl.DataFrame:
+    """Add `is_start` and `is_outside` (a blank line of no event) to the lines looked at."""
+    flags = _with_open_trace(some)
+    decided = flags.with_columns(is_start=_bounded(_starts(flags), max_event_lines))
     # A blank line belongs to an event only if the next line of its stream that is not blank does.
     # The last line of a stream is followed by none.
     blank = pl.col("category") == BLANK
@@ -125,17 +282,21 @@ def _decide(some: pl.DataFrame) -> pl.DataFrame:
         .otherwise(joined)
         .backward_fill()
     )
-    decided = flags.with_columns(is_start=is_start)
-    return some.with_columns(
-        is_start=is_start,
-        is_outside=decided.select((blank & ~member).alias("is_outside")).to_series(),
+    # What names an exception is of a trace for the columns that are made of it.
+    is_trace = (
+        pl.col("opens").is_not_null()
+        | pl.col("accepted")
+        | pl.col("is_at")
+        | (pl.col("framelike") & (pl.col("open") != _NO_LANGUAGE))
+        | (pl.col("named") & (pl.col("framed") | ~pl.col("is_start")))
+        | pl.col("payload").str.contains(r"^\t/\S+:[0-9]+")
+    ) & pl.col("category").is_in([OTHER, INDENTED])
+    return decided.with_columns(
+        is_outside=blank & ~member,
+        category=pl.when(is_trace | pl.col("is_moved") & (pl.col("category") != HEAD))
+        .then(pl.lit(TRACE, pl.Int8))
+        .otherwise("category"),
     )
-
-
-def _where(mask: pl.Series, hits: pl.Series) -> pl.Series:
-    """Spread *hits*, the answers for the rows of *mask*, over all rows; false elsewhere."""
-    nothing = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(mask))
-    return nothing.scatter(mask.arg_true(), hits) if mask.any() else nothing
 
 
 def _before(value: pl.Expr, first: pl.Expr | bool | int | None) -> pl.Expr:
@@ -148,11 +309,89 @@ def _before(value: pl.Expr, first: pl.Expr | bool | int | None) -> pl.Expr:
 _NOTHING = -1
 
 
-def _starts(flags: pl.DataFrame) -> pl.Series:
-    """Decide for every line whether it begins an event."""
+def _with_open_trace(some: pl.DataFrame) -> pl.DataFrame:
+    """Add what of the neighbours a line is judged by.
+
+    `framed`: frames follow, with nothing but text of a message between. `between`: text between the
+    line that names an exception and its frames. `open`: the language of the open trace. `accepted`:
+    at column 0, but a line of that trace.
+    """
     category = pl.col("category")
     solid = category != BLANK
-    clock = pl.when(solid).then(pl.col("observed"))
+    last = pl.col("is_first").shift(-1, fill_value=True)
+    is_other = category == OTHER
+    mark = (
+        pl.when(category == HEAD)
+        .then(pl.col("mention").fill_null(_NO_LANGUAGE))
+        .when(pl.col("first").is_not_null())
+        .then("first")
+        .when("named")
+        .then(_ANY_LANGUAGE)
+    )
+    seen = some.with_columns(open=_before(mark, _NO_LANGUAGE))
+    seen = seen.with_columns(accepted=_accepted(seen))
+    plain = (
+        is_other
+        & ~pl.col("strong") & ~pl.col("named") & ~pl.col("accepted") & pl.col("first").is_null()
+    )  # fmt: skip
+    seen = seen.with_columns(is_plain=plain, number=pl.int_range(pl.len()))
+    telling = solid & ~pl.col("is_plain")
+    # The next line that tells something must be a frame, and of this stream.
+    ahead = (
+        pl.when(last)
+        .then(pl.lit(False))
+        .otherwise(
+            pl.when(telling)
+            .then(pl.col("framelike") | pl.col("accepted") & ~pl.col("named"))
+            .shift(-1)
+        )
+    )
+    ahead = pl.when(last).then(False).otherwise(ahead).backward_fill()
+    at_ahead = (
+        pl.when(last)
+        .then(False)
+        .otherwise(pl.when(telling).then("is_at").shift(-1))
+        .backward_fill()
+    )
+    names = pl.col("named") | pl.col("opens").is_not_null() | pl.col("mention").is_not_null()
+    far = pl.col("number") - _before(pl.when(telling).then("number"), pl.col("number"))
+    seen = seen.with_columns(
+        framed=pl.col("named") & at_ahead,
+        between=pl.col("is_plain")
+        & ahead
+        & _before(pl.when(telling).then(names), False).fill_null(False)
+        & (far <= MAX_MESSAGE_LINES),
+    )
+    # Text that begins an event of its own is the end of any trace.
+    reset = pl.when(pl.col("is_plain") & ~pl.col("between")).then(_NO_LANGUAGE).otherwise(mark)
+    seen = seen.with_columns(open=_before(reset, _NO_LANGUAGE))
+    return seen.with_columns(accepted=_accepted(seen))
+
+
+def _accepted(seen: pl.DataFrame) -> pl.Series:
+    """Tell which lines at column 0 go on with the trace that is open above them."""
+    patterns = _patterns()
+    loose = seen["category"].is_in([OTHER, TRACE])
+    result = pl.Series([False], dtype=pl.Boolean).new_from_index(0, seen.height)
+    for language in seen["open"].filter(loose).unique().to_list():
+        if language is None or language == _NO_LANGUAGE:
+            continue
+        own = patterns.at_languages if language == _ANY_LANGUAGE else (language,)
+        pattern = union([found for index in own if (found := patterns.continues[index])])
+        if pattern is None:
+            continue
+        rows = (loose & (seen["open"] == language)).arg_true()
+        result = result.scatter(rows, seen["payload"].gather(rows).str.contains(pattern))
+    return result
+
+
+def _starts(flags: pl.DataFrame) -> pl.DataFrame:
+    """Decide for every line whether it begins an event: adds `starts`."""
+    category = pl.col("category")
+    solid = category != BLANK
+    clock = pl.when(solid).then(pl.col("observed_timestamp"))
+    is_trace_like = pl.col("named") | pl.col("first").is_not_null()
+    settled = solid & (category != INDENTED) & ~pl.col("between")
     seen = flags.with_columns(
         previous=_before(pl.when(solid).then(category), pl.lit(_NOTHING, pl.Int8)),
         # the last line that was neither blank nor indented: what indented lines belong to
@@ -160,37 +399,72 @@ def _starts(flags: pl.DataFrame) -> pl.Series:
             pl.when(~category.is_in([BLANK, INDENTED])).then(category), pl.lit(_NOTHING, pl.Int8)
         ),
         after_announcement=_before(pl.when(solid).then(pl.col("announcement")), pl.lit(False)),
-        gap=(pl.col("observed") - _before(clock, pl.col("observed")))
-        .dt.total_microseconds()
-        .fill_null(0)
-        / 1e6,
-    )
-    in_trace = pl.col("previous_lead").is_in([TRACE, LINK])
+        after_named=_before(pl.when(solid).then(pl.col("named")), pl.lit(False)),
+        after_frames=_before(pl.when(solid).then(pl.col("is_at")), pl.lit(False)),
+        awaited=_before(pl.when(settled).then("awaits"), pl.lit(False)),
+        line_awaited=_before(pl.when(solid).then("awaits_line"), pl.lit(False)),
+        in_paragraph=_before(
+            pl.when((category == BLANK) | (category == HEAD)).then(False)
+            .when("paragraph").then(True), pl.lit(False),
+        ),
+        gap=(
+            pl.col("observed_timestamp") - _before(clock, pl.col("observed_timestamp"))
+        ).dt.total_microseconds().fill_null(0) / 1e6,
+    )  # fmt: skip
+    in_trace = pl.col("previous_lead").is_in([TRACE, LINK]) | (pl.col("open") != _NO_LANGUAGE)
     # Only a Python traceback ends with a line at column 0; Java's frames are the end.
-    ends_trace = (pl.col("previous_lead") == TRACE) & pl.col("previous").is_in([INDENTED, TRACE])
+    is_python = pl.col("open") == _patterns().python
+    ends_trace = (
+        is_python
+        & pl.col("previous_lead").is_in([TRACE, HEAD])
+        & pl.col("previous").is_in([INDENTED, TRACE])
+    )
+    after_syntax_error = pl.col("named") & _before(
+        pl.when(solid & (category != INDENTED)).then(False).when("loose_syntax_error").then(True),
+        pl.lit(False),
+    ).fill_null(False)
     late = pl.col("gap") > pl.when(in_trace).then(TRACE_GAP_SECONDS).otherwise(GAP_SECONDS)
     # Text at column 0: the exception line after frames; in a stream of headers also what follows
     # a header or a trace; else an event of its own.
     other_starts = (
-        pl.when(ends_trace)
+        pl.when(
+            ends_trace
+            | after_syntax_error
+            | pl.col("line_awaited")
+            | pl.col("accepted")
+            | pl.col("between")
+            | pl.col("in_paragraph") & ~pl.col("paragraph")
+            | pl.col("awaited") & pl.col("named")
+            | pl.col("after_announcement") & is_trace_like
+        )
         .then(False)
-        .when(pl.col("strong"))
+        .when(pl.col("named") & (pl.col("previous") == HEAD))
+        .then(False)
+        .when(pl.col("strong") | pl.col("opens").is_not_null() | pl.col("stands_alone"))
         .then(True)
-        .when(pl.col("exception") & (pl.col("previous") == HEAD))
-        .then(False)
+        .when(pl.col("framed") & (pl.col("after_frames") | pl.col("after_named")))
+        .then(True)
         .otherwise(~pl.col("is_headed"))
         | late
     )
-    starts = pl.when(pl.col("is_continuation")).then(False).when(category == HEAD).then(True).when(
-        category == OTHER
-    ).then(other_starts).when(category == INDENTED).then(
+    # A sanitizer's report begins with a line of signs.
+    below_banner = pl.col("after_announcement") & (pl.col("mention") >= 0).fill_null(False)
+    head_starts = ~below_banner | late
+    starts = pl.when(pl.col("is_continuation")).then(False).when(category == HEAD).then(
+        head_starts
+    ).when(category == OTHER).then(other_starts).when(category == INDENTED).then(
         pl.col("gap") > TRACE_GAP_SECONDS
     ).otherwise(False) | (pl.col("is_first") & solid)
     # A traceback belongs to the line that announces it, unless that event has one already.
     is_trace = category == TRACE
+    loose_error = (
+        pl.col("loose_syntax_error")
+        & ~pl.col("previous").is_in([INDENTED, TRACE, HEAD])
+        & ~is_python
+    )
     traces = pl.col("is_trace").cast(pl.Int32).cum_sum()
     traced = (
-        seen.with_columns(starts=starts, is_trace=is_trace)
+        seen.with_columns(starts=starts | loose_error, is_trace=is_trace)
         .with_columns(traces=traces)
         .with_columns(
             begins_with_head=pl.when("starts").then(category == HEAD).forward_fill(),
@@ -199,19 +473,32 @@ def _starts(flags: pl.DataFrame) -> pl.Series:
             .forward_fill(),
         )
     )
-    attaches = (pl.col("previous") == LINK) | (
-        (pl.col("traces") - pl.col("traces_before") == 1)
-        & (pl.col("begins_with_head") | pl.col("after_announcement"))
-        & (pl.col("gap") <= GAP_SECONDS)
+    attaches = (
+        (pl.col("previous") == LINK)
+        | pl.col("accepted")
+        | pl.col("awaited")
+        | (
+            (pl.col("traces") - pl.col("traces_before") == 1)
+            & (
+                pl.col("begins_with_head")
+                | pl.col("after_announcement")
+                | _before(pl.when(solid).then("strong"), pl.lit(False))
+            )
+            & (pl.col("gap") <= GAP_SECONDS)
+        )
     )
-    opened = traced.select(
-        starts=pl.col("starts")
-        | (pl.col("is_trace") & ~attaches.fill_null(False) & ~pl.col("is_continuation"))
-    ).with_row_index("number")
-    # Bounded: an event that never ends is cut at a fixed number of lines, wherever blocks end.
+    return traced.with_columns(
+        starts=pl.col("starts") & ~(is_trace & pl.col("accepted") & ~pl.col("is_first"))
+        | (pl.col("is_trace") & ~attaches.fill_null(False) & ~pl.col("is_continuation")),
+    )
+
+
+def _bounded(traced: pl.DataFrame, max_event_lines: int) -> pl.Series:
+    """Cut an event that never ends at a fixed number of lines, wherever blocks end."""
+    opened = traced.select("starts").with_row_index("number")
     begin = pl.when("starts").then("number").forward_fill()
     within = pl.col("number") - begin
     return opened.select(
         is_start=pl.col("starts")
-        | ((within > 0) & (within % MAX_EVENT_LINES == 0)).fill_null(False)
+        | ((within > 0) & (within % max_event_lines == 0)).fill_null(False)
     ).to_series()

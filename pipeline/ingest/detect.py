@@ -27,6 +27,7 @@ from pipeline.ingest.envelopes import (
 )
 from pipeline.ingest.formats import Continuation, Format
 from pipeline.ingest.heads import match
+from pipeline.ingest.languages import first_lines
 from pipeline.ingest.layouts import EVIDENT, YEARLESS
 from pipeline.ingest.parse import read_times
 from pipeline.ingest.timestamps import fitting_layouts, numeric_order
@@ -213,8 +214,11 @@ def _headed(
             "container_name": peeled["container_name"],
             "is_head": format_index.is_not_null(),
             "is_block": format_index.is_in(blocks),
-            "is_trace": peeled["payload"].str.starts_with("Traceback (most recent call last):"),
-            "counts": ~peeled["payload"].str.contains(_CONTINUATION) & (peeled["payload"] != ""),
+            "is_trace": peeled["payload"].str.contains(first_lines()),
+            # Functions at column 0 have their places below, indented.
+            "counts": ~peeled["payload"].str.contains(_CONTINUATION)
+            & (peeled["payload"] != "")
+            & ~peeled["payload"].str.contains(r"^\t(?:/|at )").shift(-1, fill_value=False),
         }
     )
     # What follows a traceback up to the next header is its own text, however much it is.

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import polars as pl
 
 from pipeline.ingest import correlation, durations, exceptions, parse
-from pipeline.ingest.assembly import INDENTED, LINK, TRACE, mark_starts
+from pipeline.ingest.assembly import INDENTED, LINK, MAX_EVENT_LINES, TRACE, mark_starts
 from pipeline.ingest.clocks import (
     LATEST,
     Clocks,
@@ -64,7 +64,13 @@ _TRACE_START = r"^Traceback \(most recent call last\):"
 _TRACE_FRAME = r"^\s+at \S"
 _TRACE_HEAD = r"^\S.*(?:Exception|Error|Throwable)\b"
 WIDE_LINES_NOTE = "UTF-16 lines within"
-_FATAL = r"^(?:panic: |fatal error: |Fatal Python error: |Segmentation fault|terminate called )"
+_FATAL = (
+    r"^(?:panic: |fatal error: |Fatal Python error: |Segmentation fault|terminate called "
+    r"|thread '[^']*' (?:\([0-9]+\) )?panicked at |PHP Fatal error: |\*\*\* stack smashing"
+    r"|double free or corruption|[^ :]+: [^ :]+:[0-9]+: .*: Assertion `.*' failed)"
+)
+# The kernel's word of a program that crashed, on a line without a level.
+_CRASHED = r"segfault at [0-9a-f]+ ip [0-9a-f]+|general protection fault ip:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,7 @@ class Options:
     block_bytes: int = BLOCK_BYTES
     borders: tuple[datetime, ...] = ()
     services: Rules = ()
+    max_event_lines: int = MAX_EVENT_LINES
 
 
 class Batch(NamedTuple):
@@ -301,9 +308,11 @@ class Reader:
             records = records.with_columns(payload=states)
         if profile.headers:
             records = join_headers(records, profile.headers)
-        records, heads = self._with_heads(records, profile)
-        marked = mark_starts(records)
-        done, self.held = _split(marked, records.columns, is_last=is_last)
+        headed, heads = self._with_heads(records, profile)
+        marked = mark_starts(headed, self.options.max_event_lines)
+        done, held = _split(marked, is_last=is_last)
+        # What is held is read again as it came.
+        self.held = None if held is None else records[held].drop("key")
         if done.height:
             yield self._finish(done, heads, profile)
 
@@ -532,28 +541,33 @@ def _keyed(records: pl.DataFrame) -> pl.DataFrame:
     return records.with_columns(key=key_text).sort("key", maintain_order=True)
 
 
-def _split(
-    marked: pl.DataFrame, columns: list[str], *, is_last: bool
-) -> tuple[pl.DataFrame, pl.DataFrame | None]:
-    """Part finished records from those whose event may still grow: from each key's last start
-    on.
+# So many lines above the end of a block may belong to a trace that goes on in the next.
+_OPEN_LINES = 128
+
+
+def _split(marked: pl.DataFrame, *, is_last: bool) -> tuple[pl.DataFrame, pl.Series | None]:
+    """Part finished records from those whose event may still grow, which are given by their rows.
+
+    Those are each key's last event, and from the first one on that a trace near the end may still
+    add to.
     """
     if is_last:
         return marked, None
-    held_columns = [name for name in columns if name not in _DERIVED]
-    starts = marked.filter("is_start").group_by("key").agg(pl.col("row").max().alias("open_row"))
-    if starts.height == 1 and marked["key"].n_unique() == 1:
-        at = int(starts["open_row"][0])
-        return marked.head(at), marked.slice(at).select(held_columns)
-    joined = marked.join(starts, on="key", how="left", maintain_order="left")
-    is_open = pl.col("open_row").is_null() | (pl.col("row") >= pl.col("open_row"))
-    return (
-        joined.filter(~is_open).drop("open_row"),
-        joined.filter(is_open).select(held_columns),
+    numbered = marked.with_row_index("place").with_columns(
+        begin=pl.when("is_start").then("place").forward_fill().over("key").fill_null(0)
     )
-
-
-_DERIVED = {"key", "format_index", "pattern_index", "is_continuation", "is_headed", "row"}
+    left = pl.len() - pl.int_range(pl.len())
+    open_ = numbered.group_by("key", maintain_order=True).agg(
+        last=pl.col("begin").last(),
+        traced=pl.col("begin").filter(pl.col("may_grow") & (left <= _OPEN_LINES)).min(),
+    )
+    open_ = open_.select("key", at=pl.min_horizontal("last", "traced"))
+    if open_.height == 1:
+        at = int(open_["at"][0])
+        return marked.head(at), marked["row"].slice(at).sort()
+    joined = numbered.join(open_, on="key", how="left", maintain_order="left")
+    is_open = joined["place"] >= joined["at"]
+    return marked.filter(~is_open), marked["row"].filter(is_open).sort()
 
 
 def _events(done: pl.DataFrame) -> pl.DataFrame:
@@ -622,13 +636,14 @@ def _with_exceptions_flagged(events: pl.DataFrame, heads: Heads, profile: Profil
         in_field = pl.col("row").is_in(rows.implode())
     else:
         in_field = pl.lit(False)
+    crashed = (pl.col("severity_number") == 0) & pl.col("payload").str.contains(_CRASHED)
     level = (
         pl.when((pl.col("severity_number") == 0) & pl.col("payload").str.contains(_FATAL))
         .then(FATAL_SEVERITY)
         .when(
             (pl.col("severity_number") == 0)
             & pl.col("http_response_status_code").is_null()
-            & pl.col("has_trace")
+            & (pl.col("has_trace") | crashed)
         )
         .then(ERROR_SEVERITY)
         .otherwise("severity_number")
@@ -705,24 +720,28 @@ def _with_exceptions(events: pl.DataFrame) -> pl.DataFrame:
     text = events.select(
         pl.when(fields.is_not_null() & (fields != ""))
         .then(fields)
-        .when(pl.col("has_trace") & pl.col("is_multiline"))
+        .when(pl.col("has_trace") | exceptions.on_one_line(events["body"]))
         .then("body")
         .alias("text")
     )["text"]
     if text.null_count() == len(text):
         return events.with_columns(exception_chain=pl.lit(None, pl.List(pl.String)))
     found = exceptions.extract(text)
+    read = {name: pl.lit(found[name]) for name in found.columns}
+    # The trace tells more than a field does: the innermost exception, where a field has the outer.
+    is_same = (pl.col("exception_type") == read["exception_type"]).fill_null(False)
+    message = pl.when(is_same | read["exception_type"].is_null()).then("exception_message")
+    has_place = found["code_file_path"].is_not_null() | found["code_function_name"].is_not_null()
+    place = {
+        name: pl.when(pl.lit(has_place)).then(read[name]).otherwise(name)
+        for name in ("code_file_path", "code_line_number", "code_function_name")
+    }
     return events.with_columns(
-        exception_chain=found["exception_chain"],
-        **{
-            name: pl.coalesce(
-                pl.col(name) if name != "exception_stacktrace" else pl.lit(None, pl.String),
-                found[name],
-                pl.col(name),
-            )
-            for name in found.columns
-            if name != "exception_chain"
-        },
+        exception_chain=read["exception_chain"],
+        exception_type=pl.coalesce(read["exception_type"], "exception_type"),
+        exception_message=pl.coalesce(message, read["exception_message"]),
+        exception_stacktrace=pl.coalesce(read["exception_stacktrace"], "exception_stacktrace"),
+        **place,
     )
 
 
