@@ -8,6 +8,7 @@ counted.
 import os
 import re
 import stat
+import struct
 import tarfile
 import tempfile
 import weakref
@@ -40,6 +41,17 @@ SEPARATOR = "!"
 _MAX_HEADER_BYTES = 2**20
 # Each entry of a zip's directory takes some fifty bytes, and is held in memory.
 _MAX_ZIP_ENTRIES = 100_000
+# What the readers of directories raise on one that was damaged or made to hurt.
+_DAMAGE = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    NotImplementedError,
+    OSError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    struct.error,
+)
 _STORED, _DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
 
 
@@ -114,7 +126,7 @@ class Archive:
                     listing.error = f"only the first {MAX_MEMBERS:,} members are read"
                     break
                 listing.members.append(member)
-        except (tarfile.TarError, zipfile.BadZipFile, OSError, ValueError) as error:
+        except _DAMAGE as error:
             listing.error = listing.error or f"the archive is damaged ({error})"
         return listing
 

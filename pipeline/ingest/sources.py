@@ -477,8 +477,9 @@ class _Inspector:
                 modified = datetime.fromtimestamp(status.st_mtime, UTC)
                 plain = Source(label, status.st_size, modified, None, UTF8, None, origin=origin)
                 return self.looked_at(plain, Span(file.fileno(), 0, status.st_size))
-        except OSError as error:
-            return [_refused(label, f"cannot be read: {error.strerror or error}")]
+        except READ_ERRORS as error:
+            reason = getattr(error, "strerror", None) or error
+            return [_refused(label, f"cannot be read: {reason}")]
 
     def looked_at(self, plain: Source, raw: Raw) -> list[Source]:
         """Return *plain* with what the first bytes of *raw* tell, or the members in it."""

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import random
 import struct
 import tarfile
 import zipfile
@@ -13,6 +14,7 @@ import pytest
 import zstandard
 
 from pipeline.ingest import archives, find_streams
+from pipeline.ingest.lines import Reading, read_lines
 from tests.ingest.support import Read, read_files, read_paths, read_text
 
 
@@ -258,3 +260,20 @@ def test_an_archive_without_members_has_a_row(content: bytes, words: str) -> Non
     assert ledger["event_count"] == 0
     said = f"{ledger['error']} {ledger['notes']} {ledger['event_count']}"
     assert words in said
+
+
+@pytest.mark.parametrize("name", ["logs.tar", "logs.zip"])
+def test_damage_anywhere_never_raises_anything_else(name: str, tmp_path: Path) -> None:
+    chance = random.Random(name)
+    path = tmp_path / "x"
+    for _ in range(150):
+        data = bytearray(PACKED[name])
+        for _ in range(chance.randrange(1, 6)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        path.write_bytes(data[: chance.randrange(len(data) // 2, len(data))])
+        for stream in find_streams([str(path)]):
+            for source in stream.sources:
+                reading = Reading()
+                if source.error is None:
+                    for frame, _ in read_lines(source, reading):
+                        assert frame.height
