@@ -229,11 +229,11 @@ def test_encrypted_members_are_left_out_and_said() -> None:
 
 
 def test_a_zip_that_claims_more_than_it_holds_is_read_to_its_end() -> None:
-    data = bytearray(make_zip([("a.log", _lines(0, 9))], zipfile.ZIP_STORED))
+    data = bytearray(make_zip([("a.log", _lines(0, 59) * 9)], zipfile.ZIP_STORED))
     at = data.index(b"PK\x01\x02")
     data[at + 20 : at + 28] = struct.pack("<II", 2**31, 2**31)
     ledger = read_files({"x.zip": bytes(data)}).ledger.row(0, named=True)
-    assert ledger["line_count"] >= 9
+    assert ledger["line_count"] >= 59 * 9
     assert "cut off" in ledger["error"]
 
 
