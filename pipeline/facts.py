@@ -66,6 +66,16 @@ class FormatShare:
 
 
 @dataclass(frozen=True, slots=True)
+class Inference:
+    """What was assumed of the times of a source, of how many events; *text* is for a reader."""
+
+    kind: str
+    event_count: int
+    share: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceName:
     """A service's name, and where it was read."""
 
@@ -115,7 +125,9 @@ class SourceReading:
     last_timestamp: datetime | None
     time_zone: str | None
     time_sources: list[Count]
-    inferences: list[Count]
+    inferences: list[Inference]
+    is_reversed: bool
+    notes: list[str]
     severities: list[Count]
     severity_sources: list[Count]
     services: list[ServiceName]

@@ -6,6 +6,7 @@ Like `orchestrate`, this is where stages meet; here it is only the reading that 
 import platform
 import tomllib
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from importlib.metadata import version
 from importlib.resources import files
@@ -21,12 +22,20 @@ from pipeline.facts import (
     LineReading,
     SourceReading,
 )
-from pipeline.ingest import Options, Stream, find_streams, formats_with, load_formats
+from pipeline.ingest import (
+    Options,
+    Stream,
+    find_streams,
+    formats_with,
+    load_formats,
+    parse_services,
+)
 from pipeline.ingest.explain import explain_line
 from pipeline.ingest.formats import Format
 from pipeline.ingest.own_formats import check_own_format, is_format_name
 from pipeline.ingest.suggest import name_from, suggest_format
 from pipeline.ingest.survey import survey_stream
+from pipeline.model import Settings
 
 Tell = Callable[[str], None]
 SHIPPED = "shipped"
@@ -99,23 +108,14 @@ def check_format(path: Path) -> FormatCheck:
     )
 
 
-def diagnose(
-    logs: Sequence[str],
-    zone: str | None,
-    folder: Path | None,
-    *,
-    encoding: str | None = None,
-    follows_outside: bool = False,
-    tell: Tell = lambda _: None,
-) -> Diagnosis:
+def diagnose(logs: Sequence[str], settings: Settings, *, tell: Tell = lambda _: None) -> Diagnosis:
     """Read *logs* and return how each source was understood.
 
     Raises `SourceError` when there is nothing to read. What cannot be read is told, not raised.
     """
-    options = _options(zone, folder)
+    options = _options(settings)
     sources: list[SourceReading] = []
-    found = find_streams(logs, input_encoding=encoding, follows_outside=follows_outside)
-    for stream in found:
+    for stream in _streams(logs, settings):
         tell(f"reading {stream.name}")
         sources += survey_stream(stream, options)
     if not sources:
@@ -125,9 +125,9 @@ def diagnose(
     return Diagnosis(sorted(sources, key=lambda one: one.log_file_path), _versions())
 
 
-def taken_by(file: str, zone: str | None, folder: Path | None) -> Diagnosis:
+def taken_by(file: str, settings: Settings) -> Diagnosis:
     """Return which formats take the lines of the log *file*."""
-    return diagnose([file], zone, folder)
+    return diagnose([file], settings)
 
 
 def _versions() -> dict[str, str]:
@@ -135,49 +135,65 @@ def _versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in names}
 
 
-def _options(zone: str | None, folder: Path | None) -> Options:
-    if zone is not None:
+def _options(settings: Settings) -> Options:
+    if settings.zone is not None:
         try:
-            ZoneInfo(zone)
+            ZoneInfo(settings.zone)
         except (ValueError, OSError, LookupError) as error:
             raise UsageError(
-                f"{zone!r} is not a time zone", hint="use a name such as Europe/Berlin or UTC"
+                f"{settings.zone!r} is not a time zone",
+                hint="use a name such as Europe/Berlin or UTC",
             ) from error
-    return Options(formats=formats_with(folder), zone=zone)
+    return Options(
+        formats=formats_with(_folder(settings)),
+        zone=settings.zone,
+        now=datetime.now(UTC),
+        services=parse_services(settings.services),
+    )
 
 
-def explain(place: str, zone: str | None, folder: Path | None) -> LineReading:
+def _folder(settings: Settings) -> Path | None:
+    return Path(settings.formats_dir) if settings.formats_dir else None
+
+
+def _streams(logs: Sequence[str], settings: Settings) -> list[Stream]:
+    return find_streams(
+        logs, input_encoding=settings.encoding, follows_outside=settings.follows_outside
+    )
+
+
+def explain(place: str, settings: Settings) -> LineReading:
     """Return how the line named by *place*, ``FILE:LINE``, is read. Raises `UsageError`."""
     name, _, number = place.rpartition(":")
     if not name or not number.isascii() or not number.isdigit() or not 0 < int(number) < 10**15:
         raise UsageError(
             f"{place!r} names no line", hint="use FILE:LINE, such as app.log:17; lines begin at 1"
         )
-    return explain_line(_one_file(name), int(number), _options(zone, folder))
+    return explain_line(_one_file(name, settings), int(number), _options(settings))
 
 
-def _one_file(name: str) -> Stream:
+def _one_file(name: str, settings: Settings) -> Stream:
     if Path(name).is_dir():
         raise UsageError(f"{name} is a folder", hint="name one file")
-    streams = find_streams([name])
+    streams = _streams([name], settings)
     if len(streams) != 1 or len(streams[0].sources) != 1:
         raise UsageError(f"{name!r} names several files", hint="name one file")
     return streams[0]
 
 
-def suggest(file: str, name: str | None, folder: Path | None) -> str | None:
+def suggest(file: str, name: str | None, settings: Settings) -> str | None:
     """Return a format for the lines of the log *file* that no format takes, as TOML.
 
     None when every line is taken. Raises `UndecidableError` when they have no common shape.
     """
-    formats = formats_with(folder)
+    formats = formats_with(_folder(settings))
     names = [one.name for one in formats]
     if name is not None and (name in names or not is_format_name(name)):
         raise UsageError(
             f"a format cannot be called {name!r}",
             hint="use small letters, digits and _, and no name that is taken: analyze formats list",
         )
-    stream = _one_file(file)
+    stream = _one_file(file, settings)
     if error := stream.sources[0].error:
         raise SourceError(f"{file}: {error}", hint="name a log as text, gzip, zstd, bzip2 or xz")
     return suggest_format(stream, name or name_from(file, names), formats)

@@ -119,11 +119,25 @@ def test_doctor_says_what_was_inferred(run: Run, tmp_path: Path) -> None:
 
     reading = diagnosed(run, path)["app.log"]
 
-    assert [one["name"] for one in reading["inferences"]] == ["tz_assumed"]
+    assert [one["kind"] for one in reading["inferences"]] == ["tz_assumed"]
     assert any("--tz" in one["remedy"] for one in reading["problems"])
     assert diagnosed(run, path, "--tz", "Europe/Berlin")["app.log"]["first_timestamp"] == (
         "2026-03-02T09:00:00Z"
     )
+
+
+def test_doctor_reads_with_the_options_of_a_run(run: Run, logs: Path) -> None:
+    api = diagnosed(run, logs, "--service", "api*=shop")["api-json.log"]
+
+    assert [(one["name"], one["source"]) for one in api["services"]] == [("shop", "--service")]
+
+
+def test_doctor_tells_of_a_file_that_runs_backwards(run: Run, tmp_path: Path) -> None:
+    rows = [f"2026-03-02T10:{at:02}:00Z INFO app: step {at}" for at in reversed(range(60))]
+    (tmp_path / "app.log").write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+    assert diagnosed(run, "app.log")["app.log"]["is_reversed"] is True
+    assert "from new to old" in run("doctor", "app.log").out
 
 
 @pytest.mark.parametrize(

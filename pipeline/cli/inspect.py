@@ -4,31 +4,29 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
-from pipeline.cli.options import COLOR, FORMATS, LOGS, READING, ZONE
+from pipeline.cli.options import COLOR, FORMATS, LOGS, READING, SERVICE, ZONE, options
 from pipeline.cli.output import print_text, reported, teller, wants_color
-from pipeline.model import ExitCode
+from pipeline.model import ExitCode, Settings
 
+# Logs are looked at as a run would read them, so with the options of a run.
+HOW_READ = options(ZONE, FORMATS, SERVICE, READING)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 
 
 @click.command()
 @LOGS
-@ZONE
-@READING
-@FORMATS
+@HOW_READ
 @_JSON
 @COLOR
 def doctor(
     logs: tuple[str, ...],
-    zone: str | None,
-    encoding: str | None,
-    follows_outside: bool,
-    formats_dir: Path | None,
     as_json: bool,
     color: str,
+    **how: Any,  # noqa: ANN401  # click passes the rest by name
 ) -> None:
     """Tell what was understood of LOGS, source by source, and what to do about the rest.
 
@@ -44,14 +42,7 @@ def doctor(
     with reported():
         from pipeline import inspection, render
 
-        found = inspection.diagnose(
-            logs,
-            zone,
-            formats_dir,
-            encoding=encoding,
-            follows_outside=follows_outside,
-            tell=teller(as_json),
-        )
+        found = inspection.diagnose(logs, _settings(how), tell=teller(as_json))
         _clear(as_json)
         _show(found, render.render_diagnosis, as_json=as_json, color=color)
         if not found.is_readable:
@@ -105,11 +96,10 @@ def show(name: str, formats_dir: Path | None, as_toml: bool, as_json: bool, colo
 
 @formats.command()
 @click.argument("file")
-@ZONE
-@FORMATS
+@HOW_READ
 @_JSON
 @COLOR
-def test(file: str, zone: str | None, formats_dir: Path | None, as_json: bool, color: str) -> None:
+def test(file: str, as_json: bool, color: str, **how: Any) -> None:  # noqa: ANN401  # settings
     """Check a format's FILE.toml against its samples, or tell which formats take a log's lines.
 
     A definition that is unusable ends with exit status 2; the lines of other formats that it would
@@ -119,7 +109,7 @@ def test(file: str, zone: str | None, formats_dir: Path | None, as_json: bool, c
         from pipeline import inspection, render
 
         if not file.endswith(".toml"):
-            _print_taken(file, zone, formats_dir, as_json=as_json, color=color)
+            _print_taken(file, _settings(how), as_json=as_json, color=color)
             return
         checked = inspection.check_format(Path(file))
         _show(checked, render.render_format_check, as_json=as_json, color=color)
@@ -127,37 +117,32 @@ def test(file: str, zone: str | None, formats_dir: Path | None, as_json: bool, c
             sys.exit(ExitCode.USAGE)
 
 
-def _print_taken(
-    file: str, zone: str | None, formats_dir: Path | None, *, as_json: bool, color: str
-) -> None:
+def _print_taken(file: str, settings: Settings, *, as_json: bool, color: str) -> None:
     from pipeline import inspection, render
 
-    found = inspection.taken_by(file, zone, formats_dir)
+    found = inspection.taken_by(file, settings)
     _show(found, render.render_taken, as_json=as_json, color=color)
 
 
 @formats.command()
 @click.argument("place", metavar="FILE:LINE")
-@ZONE
-@FORMATS
+@HOW_READ
 @_JSON
 @COLOR
-def explain(
-    place: str, zone: str | None, formats_dir: Path | None, as_json: bool, color: str
-) -> None:
+def explain(place: str, as_json: bool, color: str, **how: Any) -> None:  # noqa: ANN401  # settings
     """Tell how one line is read: envelopes, format, time, level, service, event, and why."""
     with reported():
         from pipeline import inspection, render
 
-        found = inspection.explain(place, zone, formats_dir)
+        found = inspection.explain(place, _settings(how))
         _show(found, render.render_line, as_json=as_json, color=color)
 
 
 @formats.command()
 @click.argument("file")
 @click.option("--name", metavar="NAME", help="Name of the format.  [default: from the file's]")
-@FORMATS
-def suggest(file: str, name: str | None, formats_dir: Path | None) -> None:
+@HOW_READ
+def suggest(file: str, name: str | None, **how: Any) -> None:  # noqa: ANN401  # settings
     """Propose a format for the lines of FILE that no format takes, as TOML on stdout.
 
     Save it as NAME.toml in a folder of your own, mend what is marked, and name the folder with
@@ -166,11 +151,17 @@ def suggest(file: str, name: str | None, formats_dir: Path | None) -> None:
     with reported():
         from pipeline import inspection
 
-        found = inspection.suggest(file, name, formats_dir)
+        found = inspection.suggest(file, name, _settings(how))
         if found is None:
             click.echo("every line is taken by a format: there is nothing to suggest", err=True)
         else:
             print_text(found)
+
+
+def _settings(how: dict[str, Any]) -> Settings:
+    """Return what was asked of the reading, as `run` would have it."""
+    folder = how.pop("formats_dir")
+    return Settings(**how, formats_dir=str(folder) if folder else None)
 
 
 def _show(found: object, as_text: Callable[..., str], *, as_json: bool, color: str) -> None:

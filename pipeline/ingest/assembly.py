@@ -454,7 +454,7 @@ def _starts(flags: pl.DataFrame) -> pl.DataFrame:
         head_starts
     ).when(category == OTHER).then(other_starts).when(category == INDENTED).then(
         pl.col("gap") > TRACE_GAP_SECONDS
-    ).otherwise(False) | (pl.col("is_first") & solid)
+    ).otherwise(False) | ((pl.col("previous") == _NOTHING) & solid)
     # A traceback belongs to the line that announces it, unless that event has one already.
     is_trace = category == TRACE
     loose_error = (

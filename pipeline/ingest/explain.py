@@ -147,7 +147,8 @@ def _with_event(
     head = members.filter("is_start").row(0, named=True)
     event = (
         with_sources_of_facts(events, witness, options.formats)
-        .filter(pl.col("line_number") == head["line_number"])
+        # Of a file that runs backwards, an event is where its lines begin in the file.
+        .filter(pl.col("line_number") == (min(lines) if lines else head["line_number"]))
         .row(0, named=True)
     )
     if not record["is_start"] and record["line_number"] == number:

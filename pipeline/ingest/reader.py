@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from pipeline.errors import ConservationError
 from pipeline.ingest import correlation, durations, exceptions, parse
 from pipeline.ingest.assembly import INDENTED, LINK, MAX_EVENT_LINES, TRACE, mark_starts
 from pipeline.ingest.clocks import (
@@ -386,6 +387,12 @@ class Reader:
             tally.event_line_count += inside
             tally.blank_line_count += blank
             tally.partial_joined_count += joined
+        # Lines of an event without a first line would be counted here and stand nowhere.
+        if lost := int(lines["inside"].sum()) - int(events["line_count"].sum()):
+            raise ConservationError(
+                f"{self.stream.name}: {lost:,} lines belong to an event that does not exist",
+                hint="this is a fault of the program: please report it, with the file if possible",
+            )
         facts = events.group_by("source").agg(
             pl.len(),
             (pl.col("format_name") == parse.UNPARSED).sum().alias("unparsed"),

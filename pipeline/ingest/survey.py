@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.facts import Count, FormatShare, Problem, ServiceName, Shape, SourceReading
+from pipeline.facts import Count, FormatShare, Inference, Problem, ServiceName, Shape, SourceReading
 from pipeline.ingest.formats import Format
 from pipeline.ingest.identity import identify
 from pipeline.ingest.parse import UNPARSED
@@ -34,7 +34,6 @@ SEVERITY_WORDS = ("unknown", "trace", "debug", "info", "warn", "error", "fatal")
 class _Counts:
     formats: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     time_sources: Counter[str] = field(default_factory=Counter)
-    flags: Counter[str] = field(default_factory=Counter)
     severities: Counter[str] = field(default_factory=Counter)
     severity_sources: Counter[str] = field(default_factory=Counter)
     services: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -84,22 +83,24 @@ def with_sources_of_facts(
         .otherwise(pl.lit("exception"))
     )
     own = identify(reader.stream.name)
-    envelopes = reader.profile.layers if reader.profile else ()
-    by_name = pl.when(pl.col("service_name") == own.service_name).then(
-        pl.lit("the file's place or name")
+    given = [name for _, name in reader.options.services]
+    envelopes = bool(reader.profile and reader.profile.layers)
+    has_place = pl.col("container_name").is_not_null() | (kind == "regex") | kind.is_null()
+    whence = (
+        pl.when(pl.col("service_name").is_in(given))
+        .then(pl.lit("--service"))
+        .when(pl.col("service_name") == own.service_name)
+        .then(pl.lit("the file's place or name"))
+        .when(has_place & envelopes)
+        .then(pl.lit("the envelope"))
+        .otherwise(pl.lit("a field"))
     )
-    by_envelope = by_name.when(pl.col("container_name").is_not_null() & bool(envelopes)).then(
-        pl.lit("the envelope")
-    )
-    return events.with_columns(
-        severity_source=source, service_source=by_envelope.otherwise(pl.lit("a field"))
-    )
+    return events.with_columns(severity_source=source, service_source=whence)
 
 
 def _add(counts: _Counts, events: pl.DataFrame) -> None:
     _add_formats(counts.formats, events)
     counts.time_sources.update(_tally(events["time_source"]))
-    counts.flags.update(_tally(events["time_flags"].explode().drop_nulls()))
     words = ((events["severity_number"].cast(pl.Int64) + 3) // 4).replace_strict(
         dict(enumerate(SEVERITY_WORDS)), default=SEVERITY_WORDS[0], return_dtype=pl.String
     )
@@ -181,7 +182,12 @@ def _reading(
         last_timestamp=row["last_timestamp"],
         time_zone=_zone(counts, row),
         time_sources=_shares(counts.time_sources, total),
-        inferences=_shares(counts.flags, total),
+        inferences=[
+            Inference(note["kind"], note["event_count"], note["event_count"] / total, note["text"])
+            for note in row["time_notes"] or ()
+        ],
+        is_reversed=row["is_reversed"],
+        notes=list(row["notes"] or ()),
         severities=_shares(counts.severities, total),
         severity_sources=_shares(counts.severity_sources, total),
         services=[
@@ -231,11 +237,11 @@ def _problems(reading: SourceReading, unknown_words: Counter[str]) -> Iterable[P
     if reading.error:
         yield Problem(f"not read: {reading.error}", "name logs as text, or unpack them first")
     if not reading.event_count:
-        if not reading.error:
-            yield Problem("holds no line", "nothing to do")
         return
     yield from _unparsed_problems(reading)
     yield from _time_problems(reading)
+    for note in reading.notes:
+        yield Problem(note, "nothing, if that is meant")
     if reading.undecodable_byte_count:
         yield Problem(
             f"{reading.undecodable_byte_count:,} bytes are not {reading.encoding}",
@@ -283,7 +289,7 @@ def _time_problems(reading: SourceReading) -> Iterable[Problem]:
             "collect with docker logs -t or kubectl logs --timestamps, or teach the format: "
             f"analyze formats suggest {path}",
         )
-    flags = {one.name: one for one in reading.inferences}
+    flags = {one.kind: one for one in reading.inferences}
     if "tz_assumed" in flags:
         yield Problem(
             f"{_part(flags['tz_assumed'].share)} of the times carry no zone and are taken for UTC",

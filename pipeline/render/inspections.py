@@ -35,8 +35,12 @@ _INFERENCES = {
     "year_inferred": "no year written: the nearest to the file's own time",
     "date_inferred": "no date written: that of the lines around",
     "far_from_envelope": "more than 24 h from the envelope's clock",
-    "dst_ambiguous": "an hour that occurs twice: which of them was inferred",
-    "out_of_window": "outside of what can be a time of the log",
+    "tz_name": "the zone is named by letters that do not tell which it is: --tz tells",
+    "dst_ambiguous": "in the hour that occurs twice: which of them was inferred",
+    "dst_gap": "in the hour that is left out when summer time begins",
+    "out_of_window": "an impossible time, which is not used",
+    "out_of_order": "earlier than the event before",
+    "skewed": "minutes to hours from the envelope's clock",
 }
 
 
@@ -194,9 +198,10 @@ def _source(one: SourceReading, width: int, paint: Painter) -> list[str]:
             lines += _labelled("envelope", terminal_text(" > ".join(one.envelopes)), width)
         lines += _labelled("format", _shares(one.formats), width)
         lines += _labelled("time", _time(one), width)
-        for flag in one.inferences:
-            text = _INFERENCES.get(flag.name, terminal_text(flag.name))
-            lines += _labelled("", f"{percent(flag.share)} {text}", width)
+        for note in one.inferences:
+            lines += _labelled("", f"{percent(note.share)} {terminal_text(note.text)}", width)
+        if one.is_reversed:
+            lines += _labelled("", "runs from new to old, and is read backwards", width)
         lines += _labelled("level", _shares(one.severities), width)
         lines += _labelled("", f"from {_shares(one.severity_sources)}", width)
         lines += _labelled("service", _services(one), width)

@@ -105,3 +105,15 @@ def test_the_word_error_in_prose_is_no_error(line: str) -> None:
 def test_level_words_count_where_programs_write_them(line: str, number: int) -> None:
     event = read_event(line + "\n")
     assert (event["severity_number"], event["is_severity_inferred"]) == (number, True)
+
+
+@pytest.mark.parametrize(
+    "text", ["\n   hello\n   again\n", "\n\n\t}\n\n  x\n", "\n  at a.b(C.java:3)\n"]
+)
+def test_blank_lines_at_the_beginning_hide_nothing_of_what_follows(text: str) -> None:
+    read = read_text(text)
+
+    assert read.events["body"].str.join("\n").item() == text.strip("\n")
+    row = read.ledger.row(0, named=True)
+    assert row["event_line_count"] + row["blank_line_count"] == row["line_count"]
+    assert row["event_line_count"] == read.events["line_count"].sum()
