@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from pipeline.cli import analyze
 from pipeline.ingest import load_formats
+from pipeline.ingest.envelopes import load_envelopes
 from pipeline.rules import load_rules
 from pipeline.schema import EVENTS, LEDGER, MINUTES, ROLLUP
 
@@ -55,7 +56,14 @@ def format_table() -> str:
         f"| `{one.name}` | {one.title} |" for one in sorted(load_formats(), key=lambda f: f.name)
     ]
     head = "# Log formats\n\nFound by content, line by line. Written from `pipeline/formats/`.\n\n"
-    return head + "\n".join(["| name | what |", "| --- | --- |", *rows]) + "\n"
+    around = [
+        "", "## Around them", "",
+        "What platforms and collectors wrap a line in is taken off first, up to three deep: Docker's",
+        "json-file and its binary `local` files, and what `pipeline/formats/_envelopes.toml` lists.",
+        "", "| name | what |", "| --- | --- |",
+        *(f"| `{one.name}` | {one.title} |" for one in load_envelopes()),
+    ]  # fmt: skip
+    return head + "\n".join(["| name | what |", "| --- | --- |", *rows, *around]) + "\n"
 
 
 def rule_table() -> str:

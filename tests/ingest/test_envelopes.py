@@ -383,3 +383,35 @@ def test_broken_local_file_says_where_and_how_to_export_it() -> None:
     read = read_files({"container.log": content[:-6] + b"broken"})
     assert read.events["body"].to_list() == ["first"]
     assert "docker logs --timestamps" in read.ledger["error"].item()
+
+
+LINES = st.sampled_from([s.line for e in load_envelopes() for s in e.samples])
+CUT = st.integers(0, 200)
+
+
+@SOME
+@given(
+    st.lists(st.tuples(LINES | st.sampled_from(["", "{", "]", "plain text"]), CUT), max_size=12),
+    st.sampled_from([64, 2**20]),
+)
+def test_mixed_and_broken_envelopes_lose_no_line(
+    parts: list[tuple[str, int]], block_bytes: int
+) -> None:
+    text = "".join(f"{line[: len(line) - cut % (len(line) + 1)]}\n" for line, cut in parts)
+    # Conservation is checked by the reading itself.
+    read = read_text(text + "ERROR:    the last line\n", options(block_bytes=block_bytes))
+    assert read.ledger["line_count"].item() == len(parts) + 1
+    assert "the last line" in str(read.events["body"].to_list())
+
+
+def test_line_without_the_envelope_of_its_stream_is_kept_as_it_is() -> None:
+    cri_line = "2026-03-02T10:00:0{n}.5Z stdout F INFO:     {n}"
+    lines = [cri_line.format(n=n) for n in range(9)]
+    stray = ["ERROR:    written by nobody", '{"log":"ERROR:    of Docker\\n","stream":"stderr",'
+             '"time":"2026-03-02T10:00:08Z"}']  # fmt: skip
+    events_ = read_text("\n".join([*lines[:5], *stray, *lines[5:]]) + "\n").events
+    assert sorted(events_.filter(pl.col("severity_number") == 17)["body"]) == [
+        "of Docker",
+        "written by nobody",
+    ]
+    assert events_.height == len(lines) + 2
