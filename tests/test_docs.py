@@ -58,8 +58,8 @@ def format_table() -> str:
     head = "# Log formats\n\nFound by content, line by line. Written from `pipeline/formats/`.\n\n"
     around = [
         "", "## Around them", "",
-        "What platforms and collectors wrap a line in is taken off first, up to three deep: Docker's",
-        "json-file and its binary `local` files, and what `pipeline/formats/_envelopes.toml` lists.",
+        "What platforms and collectors wrap a line in is taken off first, up to three deep:",
+        "Docker's json-file, its binary `local` files, and `pipeline/formats/_envelopes.toml`:",
         "", "| name | what |", "| --- | --- |",
         *(f"| `{one.name}` | {one.title} |" for one in load_envelopes()),
     ]  # fmt: skip
