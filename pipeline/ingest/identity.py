@@ -205,6 +205,8 @@ def name_events(
     line), a field of the record where only the file's stem is known, the stream's *identity*.
     *objects* are the decoded JSON rows with their `row`.
     """
+    if events["container_name"].null_count() < events.height:
+        events = events.with_columns(pl.col("container_name").str.strip_prefix("/"))
     named = events.with_columns(
         service_name=pl.coalesce(
             _mapped(events["envelope_service"], service_of_word),
