@@ -9,7 +9,8 @@ RUN := $(VENV)/bin/python -m
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
-$(VENV)/.installed: pyproject.toml
+# Installing also builds the scanner, where there is a C compiler.
+$(VENV)/.installed: pyproject.toml hatch_build.py pipeline/ingest/scan.c
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) pip install --quiet --disable-pip-version-check -e .
 	@touch $@
@@ -58,4 +59,4 @@ format: $(VENV)/.installed-dev  ## rewrite the sources in the project's style
 	$(RUN) ruff format .
 
 clean:  ## remove what make made
-	rm -rf $(VENV) out build dist
+	rm -rf $(VENV) out build dist pipeline/ingest/_scan.so

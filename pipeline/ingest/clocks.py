@@ -40,7 +40,7 @@ _TOLERANCE = 5_000_000
 # A step back of less is threads that wait for each other; of more, an hour that comes again.
 _FOLD_STEP = timedelta(minutes=10)
 _DISORDER = timedelta(seconds=5)
-_SKEW = timedelta(minutes=5)
+SKEW = timedelta(minutes=5)
 
 # What may be told of an event's time; the place is the bit. Names of `time_flags`.
 FLAGS = (
@@ -338,7 +338,7 @@ class Clocks:
             apart = (own - observed).abs()
             far = (apart > FAR_FROM_ENVELOPE).fill_null(False)
             events = _flagged(events, "far_from_envelope", far)
-            skewed = (apart > _SKEW).fill_null(False) & ~far
+            skewed = (apart > SKEW).fill_null(False) & ~far
             events = _flagged(events, "skewed", skewed)
             own = own.set(far, None)
         by_envelope = own.is_null() & observed.is_not_null() & events["is_observed_assumed"]
@@ -368,6 +368,12 @@ class Clocks:
 
     def _with_order(self, timed: pl.DataFrame) -> pl.DataFrame:
         before = timed.select(pl.col("timestamp").shift(1).over("key")).to_series()
+        # The first of a block comes after the last of the block before.
+        starts = timed["key"].is_first_distinct()
+        if starts.any() and self.last_times:
+            keys = timed["key"].filter(starts).to_list()
+            known = pl.Series([self.last_times.get(key) for key in keys], dtype=TIMESTAMP)
+            before = before.scatter(starts.arg_true(), known)
         back = (before - timed["timestamp"] > _DISORDER).fill_null(False)
         return _flagged(timed, "out_of_order", back)
 

@@ -19,7 +19,7 @@ from pipeline.ingest.formats import Format, json_fields
 from pipeline.ingest.identity import SERVICE_KEYS
 
 _PAIR = r"""[A-Za-z_@][A-Za-z0-9_.@/-]*=(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?:[^ "'][^ "]*)?)"""
-_LOGFMT = rf"^{_PAIR}(?: {_PAIR}){{2}}"
+LOGFMT = rf"^{_PAIR}(?: {_PAIR}){{2}}"
 _LOGFMT_KEY = r"(?:^| )(?:level|lvl|severity|msg|message|ts|time|t|logger)="
 
 
@@ -167,7 +167,7 @@ def _format_tests(format_: Format) -> list[tuple[tuple[frozenset[str], ...], pl.
     text = pl.col("text")
     if format_.kind == "regex":
         return [(beginning(pattern), text.str.contains(pattern)) for pattern in format_.patterns]
-    fits = text.str.contains(_LOGFMT)
+    fits = text.str.contains(LOGFMT)
     if not format_.require:
         fits &= text.str.contains(_LOGFMT_KEY)
     for key in format_.require:

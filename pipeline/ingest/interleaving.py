@@ -16,13 +16,13 @@ from pipeline.ingest.languages import load_languages, union
 # How far apart two lines of one trace may be, with lines of others between.
 MAX_APART_LINES = 50
 # Lines before a frame that may begin its trace, and lines after it that may be of it.
-_BEFORE, _AFTER = 60, 60
+BEFORE, AFTER = 60, 60
 # A stream in which more lines stand apart is left as it is: it is something else.
 MAX_ORPHAN_RUNS = 5_000
 _MAX_PREFIXES, _MAX_PREFIX_LENGTHS = 2_000, 16
 
 # A line with a header that has one of these may be a frame; the pattern below decides.
-_TELLING = (
+TELLING = (
     '  File "', "\tat ", "   at ", "\tfrom ", "\t/", "goroutine ", "panicked at ",
     "#0 ", "#1 ", "  what():", "    (",
 )  # fmt: skip
@@ -86,7 +86,7 @@ def unwrap_headers(
 def _prefixes(records: pl.DataFrame) -> pl.DataFrame | None:
     """Return the headers above frames: `key`, `shape` (without times), `length` in characters."""
     text = records["payload"]
-    gate = text.str.contains_any(list(_TELLING)) & ~text.str.starts_with("{")
+    gate = text.str.contains_any(list(TELLING)) & ~text.str.starts_with("{")
     gate = gate & ~text.str.contains(r"^\s")
     if not gate.any():
         return None
@@ -120,8 +120,8 @@ def _bodies(records: pl.DataFrame, frames: pl.DataFrame) -> pl.DataFrame:
             below=pl.when("hit").then(number).backward_fill(),
         )
         .select(
-            (number - pl.col("above") <= _AFTER).fill_null(False)
-            | (pl.col("below") - number <= _BEFORE).fill_null(False)
+            (number - pl.col("above") <= AFTER).fill_null(False)
+            | (pl.col("below") - number <= BEFORE).fill_null(False)
         )
         .to_series()
     )
@@ -199,9 +199,7 @@ def gather_orphans(
     spans = {
         number
         for candidate in candidates
-        for number in range(
-            max(0, candidate - 2 * _BEFORE), min(records.height, candidate + _AFTER)
-        )
+        for number in range(max(0, candidate - 2 * BEFORE), min(records.height, candidate + AFTER))
     }
     rows = pl.Series(sorted(spans), dtype=pl.UInt32)
     near = near.scatter(rows, pl.Series([True]).new_from_index(0, len(rows)))

@@ -52,7 +52,9 @@ _SPECIAL = frozenset(
      "http_response_status_code", *_DURATIONS)
 )  # fmt: skip
 _HEAD_CELLS = (_SPECIAL | {"body", "time_of_day"}) - frozenset(_DURATIONS)
-_VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE")
+# The first line of a request, as access logs quote it.
+REQUEST = r"^(?P<http_request_method>[A-Z]{2,16}) (?P<url>[^ ]*)(?: .*)?$"
+VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE")
 _MAX_ATTRIBUTE_BYTES = 8192
 _MAX_ATTRIBUTES = 64
 
@@ -308,7 +310,7 @@ def _request(cells: Cells, count: int) -> tuple[pl.Series, pl.Series]:
     method = cells.get("http_request_method")
     url = cells.get("url")
     if "request" in cells and cells["request"].null_count() < count:
-        parts = cells["request"].str.extract_groups(r"^([A-Z]{2,16}) ([^ ]*)(?: .*)?$")
+        parts = cells["request"].str.extract_groups(REQUEST)
         verb, target = (parts.struct.field(name) for name in parts.struct.fields)
         method = verb if method is None else verb.zip_with(verb.is_not_null(), method)
         url = target if url is None else target.zip_with(verb.is_not_null(), url)
@@ -326,7 +328,7 @@ def _of_requests(
     if method.null_count() == path.null_count() == status.null_count() == len(method):
         return method, path, status
     rows = pl.DataFrame({"method": method, "path": path, "status": status})
-    is_verb = pl.col("method").is_in(_VERBS)
+    is_verb = pl.col("method").is_in(VERBS)
     has_path = pl.col("path").str.starts_with("/")
     has_status = pl.col("status").is_between(100, 599)
     kept = rows.select(

@@ -31,6 +31,7 @@ from pipeline.ingest.clocks import (
 from pipeline.ingest.detect import MAX_SAMPLE_LINES, SAMPLE_BYTES, Profile, detect
 from pipeline.ingest.envelopes import (
     JSON_FILE,
+    PEELED,
     join_headers,
     join_partials,
     load_envelopes,
@@ -39,8 +40,9 @@ from pipeline.ingest.envelopes import (
 )
 from pipeline.ingest.formats import Format
 from pipeline.ingest.heads import Heads, match
-from pipeline.ingest.identity import Rules, identify, name_events, ruled_service
+from pipeline.ingest.identity import SERVICE_KEYS, Rules, identify, name_events, ruled_service
 from pipeline.ingest.lines import BLOCK_BYTES, Reading, backwards, last_states, read_lines
+from pipeline.ingest.scan import HEAD, UNKNOWN, Scanner, can_scan, load_library
 from pipeline.ingest.sources import STDIN, Source, Stream, settled
 from pipeline.ingest.unfold import part_records, unfold
 from pipeline.routes import http_route, without_numbers
@@ -56,6 +58,8 @@ from pipeline.schema import (
 )
 
 MAX_BODY_CHARACTERS = 65_536
+# Below this, telling the scanner what to look for costs more than it saves.
+LEAST_SCANNED_BYTES = 2**17
 # A file is newest first when four in five of the steps between its first times go down; fewer than
 # twenty steps show nothing.
 ORDER_SAMPLE_LINES = 2000
@@ -81,6 +85,8 @@ class Options:
     *now* is the moment of the run: what lies after it is no time of an event.
     *borders* are times at which the hours of the rollup are cut, so that windows which begin
     within an hour can be counted. *services* are the user's names for who writes what.
+    The compiled scanner, where there is one, reads streams of *least_scanned_bytes* or more, unless
+    every event is kept.
     """
 
     formats: tuple[Format, ...]
@@ -91,6 +97,8 @@ class Options:
     borders: tuple[datetime, ...] = ()
     services: Rules = ()
     max_event_lines: int = MAX_EVENT_LINES
+    uses_scanner: bool = True
+    least_scanned_bytes: int = LEAST_SCANNED_BYTES
 
 
 class Batch(NamedTuple):
@@ -116,6 +124,11 @@ class _Tally:
     last: datetime | None = None
     is_reversed: bool = False
     times: Counter[str] = field(default_factory=Counter)
+
+    def widen(self, first: datetime | None, last: datetime | None) -> None:
+        """Let the source reach from *first* to *last* at least."""
+        self.first = min((t for t in (self.first, first) if t is not None), default=None)
+        self.last = max((t for t in (self.last, last) if t is not None), default=None)
 
 
 def read_stream(
@@ -143,6 +156,7 @@ class Reader:
         self.identity = identify(stream.place)
         self.profile: Profile | None = None
         self.tallies = [_Tally() for _ in stream.sources]
+        self.scanner: Scanner | None = None
         self.held: pl.DataFrame | None = None
         now = options.now
         self.clocks = Clocks(
@@ -155,14 +169,23 @@ class Reader:
 
     def batches(self) -> Iterator[Batch]:
         """Yield a batch a block; the counts of `ledger_rows` are those of what was yielded."""
-        # One block behind: the last one is finished at once, so that a small file is one pass.
-        previous: pl.DataFrame | None = None
+        # One step behind: the last records are finished at once, so that a small file is one pass.
+        waiting: list[pl.DataFrame] = []
+        size = 0
         for lines, raw, index in self._in_time_order():
-            if previous is not None:
-                yield from self._process(previous, is_last=False)
-            previous = self._records(lines, raw, index)
-        if previous is not None:
-            yield from self._process(previous, is_last=True)
+            # What a scanner leaves of a block is little: it is collected, since a pass has its own
+            # cost, whatever its size.
+            if waiting and size >= self.options.block_bytes:
+                yield from self._process(pl.concat(waiting), is_last=False)
+                waiting, size = [], 0
+            waiting.append(self._scan(lines, raw, index))
+            size += int(waiting[-1]["byte_length"].sum())
+            yield from self._scanned()
+        if waiting:
+            yield from self._process(pl.concat(waiting), is_last=True)
+        yield from self._scanned(at_least=1)
+        if self.scanner:
+            self.scanner.close()
 
     def _blocks(self) -> Iterator[_Block]:
         for index, source in enumerate(self.stream.sources):
@@ -189,6 +212,8 @@ class Reader:
         self.clocks.offset_micros = self.profile.offset_micros
         if self.profile.newest and self.profile.newest > self.clocks.latest:
             self.clocks.latest = LATEST  # this machine's clock is wrong, not that of every line
+        if size >= self.options.least_scanned_bytes:
+            self.scanner = self._open_scanner(self.profile)
         yield from ahead
         yield from blocks
 
@@ -267,19 +292,60 @@ class Reader:
         falls = half > 0 and times.head(half).median() > times.tail(half).median()  # type: ignore[operator]
         return int((signs > 0).sum()), int((signs < 0).sum()), bool(falls)
 
+    def _open_scanner(self, profile: Profile) -> Scanner | None:
+        options = self.options
+        if not options.uses_scanner or options.keep_all or not can_scan(profile):
+            return None
+        if (library := load_library()) is None:
+            return None
+        # Where nothing else says who writes, each record may.
+        keys = () if self.identity.is_certain else SERVICE_KEYS
+        return Scanner(
+            library, profile, options.formats, options.zone, options.borders, keys,
+            self.clocks.latest,
+        )  # fmt: skip
+
     def _records(self, lines: pl.DataFrame, raw: bytes, index: int) -> pl.DataFrame:
+        """Turn lines into records, a row a line."""
+        return self._completed(_unknown(self._peeled(lines, raw)), index)
+
+    def _peeled(self, lines: pl.DataFrame, raw: bytes) -> pl.DataFrame:
         assert self.profile is not None
         layers = self.profile.layers
         peeled = peel(lines["line"], layers, raw)
         if layers[:1] == (JSON_FILE,) and (parted := part_records(lines, peeled)) is not None:
             lines = parted
             peeled = peel(lines["line"], layers)
+        return pl.concat([peeled, lines.drop("line")], how="horizontal")
+
+    def _scan(self, lines: pl.DataFrame, raw: bytes, index: int) -> pl.DataFrame:
+        """Turn lines into records, but for those that the scanner counts."""
+        if self.scanner is None:
+            return self._records(lines, raw, index)
+        if not raw or "line_count" in lines.columns:
+            self.scanner.forget()
+            return self._records(lines, raw, index)
+        tally = self.tallies[index]
+        first = int(lines["line_number"][0])
+        self.scanner.scan(raw, first, int(lines["byte_offset"][0]))
+        counted = self.scanner.tally()
+        if counted.event_count:
+            tally.event_count += counted.event_count
+            tally.event_line_count += counted.event_count
+            tally.format_names |= counted.format_names
+            tally.times.update(counted.times)
+            tally.widen(counted.first, counted.last)
+        decoded, left = _decoded(self.scanner.kept()), self.scanner.left()
+        if len(left):
+            rest = _unknown(self._peeled(lines[left - first], b""))
+            decoded = pl.concat([decoded, rest]).sort("line_number", maintain_order=True)
+        return self._completed(decoded, index)
+
+    def _completed(self, records: pl.DataFrame, index: int) -> pl.DataFrame:
+        assert self.profile is not None
         is_docker = JSON_FILE in self.profile.layers
-        records = pl.concat([peeled, lines.drop("line")], how="horizontal").with_columns(
+        records = records.with_columns(
             source=pl.lit(index, pl.Int32),
-            line_count=pl.col("line_count")
-            if "line_count" in lines.columns
-            else pl.lit(1, pl.Int32),
             byte_end=pl.col("byte_offset") + pl.col("byte_length"),
             has_tag=pl.lit(not is_docker),
             chunk_bytes=pl.col("payload").str.len_bytes().cast(pl.Int64),
@@ -290,6 +356,27 @@ class Reader:
             split_payloads(records)
             if self.profile.layers
             else records.with_columns(is_rest=pl.lit(False))
+        )
+
+    def _scanned(self, *, at_least: int | None = None) -> Iterator[Batch]:
+        """Yield what the scanner has counted, when that has become much."""
+        if self.scanner is None:
+            return
+        counts = self.scanner.counts(**({} if at_least is None else {"at_least": at_least}))
+        if counts is None:
+            return
+        # Nothing but the stream itself says who wrote what is counted.
+        nobody = pl.DataFrame(schema={**PEELED, "row": pl.UInt32}).clear(1)
+        nothing = pl.DataFrame(schema={"row": pl.UInt32})
+        who = name_events(
+            nobody, nothing, self.identity, self.options.services, self.stream.name
+        ).row(0, named=True)
+        names = {name: pl.lit(who[name], pl.String) for name in ("service_name", "container_name")}
+        by_hour, by_minute = (part.with_columns(**names) for part in counts)
+        yield Batch(
+            pl.DataFrame(schema=EVENTS),
+            merge_rollup([by_hour.select(pl.col(n).cast(t) for n, t in ROLLUP.items())]),
+            by_minute.select(pl.col(n).cast(t) for n, t in MINUTES.items()),
         )
 
     def _process(self, records: pl.DataFrame, *, is_last: bool) -> Iterator[Batch]:
@@ -318,22 +405,38 @@ class Reader:
             yield self._finish(done, heads, profile)
 
     def _with_heads(self, records: pl.DataFrame, profile: Profile) -> tuple[pl.DataFrame, Heads]:
-        payload = records["payload"]
-        continues = records["is_rest"]
+        # The scanner has told of most lines what they are. Objects are decoded all the same.
+        asked = (records["known"] == UNKNOWN) | (
+            (records["known"] == HEAD) & records["payload"].str.starts_with("{")
+        )
+        rows = asked.arg_true()
+        part = records["payload"].gather(rows)
+        payload = part
+        continues = records["is_rest"].gather(rows)
         for pattern, after in profile.continuations:
             fits = payload.str.contains(pattern)
             if after is not None and fits.any():
                 same = records["key"] == records["key"].shift(1)
-                fits &= (same & records["payload"].shift(1).str.contains(after)).fill_null(False)
+                fit = same & records["payload"].shift(1).str.contains(after)
+                fits &= fit.gather(rows).fill_null(False)
             if fits.any():
                 payload = payload.str.extract(pattern).zip_with(fits, payload)
                 continues = continues | fits
         heads = match(payload, profile.formats, len(profile.shares))
-        format_index, pattern_index = heads.format_index, heads.pattern_index
+        format_index = heads.format_index
         if continues.any():
             nothing = pl.Series([None], dtype=pl.Int32).new_from_index(0, len(payload))
             format_index = nothing.zip_with(continues, format_index)
-            heads = Heads(format_index, pattern_index, heads.objects)
+        if payload is not part:
+            payload = records["payload"].scatter(rows, payload)
+        else:
+            payload = records["payload"]
+        nowhere = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(payload))
+        heads = Heads(
+            records["scan_format"].scatter(rows, format_index),
+            records["scan_pattern"].scatter(rows, heads.pattern_index),
+            heads.objects.with_columns(row=rows.gather(heads.objects["row"])),
+        )
         headed = [(name, flag) for name, flag in profile.headed.items() if name is not None]
         whole = profile.headed[None]
         is_headed = (
@@ -349,9 +452,9 @@ class Reader:
         return (
             records.with_columns(
                 payload=payload,
-                format_index=format_index,
-                pattern_index=pattern_index,
-                is_continuation=continues,
+                format_index=heads.format_index,
+                pattern_index=heads.pattern_index,
+                is_continuation=nowhere.scatter(rows, continues),
                 # What is a record to its envelope never goes on from the one before.
                 is_headed=is_headed.fill_null(whole) & records["envelope_format"].is_null(),
                 row=pl.int_range(pl.len(), dtype=pl.UInt32),
@@ -405,8 +508,7 @@ class Reader:
             tally.event_count += count
             tally.unparsed_event_count += unparsed
             tally.format_names.update(names)
-            tally.first = min((t for t in (tally.first, first) if t is not None), default=None)
-            tally.last = max((t for t in (tally.last, last) if t is not None), default=None)
+            tally.widen(first, last)
         for source, counts in count_by_source(events).items():
             self.tallies[source].times.update(counts)
 
@@ -529,6 +631,32 @@ def _has_traces_forward(lines: pl.Series) -> bool:
 
 def _count(tests: list[pl.Series]) -> int:
     return sum(int(test.sum()) for test in tests)
+
+
+_SCANNED = (
+    *PEELED, "line_number", "byte_offset", "byte_length", "line_count", "known", "scan_format",
+    "scan_pattern",
+)  # fmt: skip
+
+
+def _decoded(lines: pl.DataFrame) -> pl.DataFrame:
+    """Give lines that the scanner decoded the columns that its envelopes have not: `_SCANNED`."""
+    missing = {name: dtype for name, dtype in PEELED.items() if name not in lines.columns}
+    return lines.with_columns(
+        *(pl.lit(None, dtype).alias(name) for name, dtype in missing.items()),
+        line_count=pl.lit(1, pl.Int32),
+    ).select(*_SCANNED)
+
+
+def _unknown(records: pl.DataFrame) -> pl.DataFrame:
+    """Mark records of which the scanner says nothing: columns `_SCANNED`."""
+    count = pl.col("line_count") if "line_count" in records.columns else pl.lit(1)
+    return records.with_columns(
+        line_count=count.cast(pl.Int32),
+        known=pl.lit(UNKNOWN, pl.UInt8),
+        scan_format=pl.lit(None, pl.Int32),
+        scan_pattern=pl.lit(None, pl.Int32),
+    ).select(*_SCANNED)
 
 
 def _sample(lines: pl.Series) -> pl.Series:

@@ -94,7 +94,14 @@ def _table(distinct: pl.Series, known: Mapping[str, int]) -> dict[str, int]:
     folded = (
         distinct.str.replace_all(_COLOUR, "").str.strip_chars(" \t[]()<>|\"'*:").str.to_lowercase()
     )
-    number = folded.replace_strict(known, default=None, return_dtype=pl.Int64)
+    # A format's word may be nothing but such a mark: Redis writes `*` and `#`.
+    written = distinct.str.strip_chars(" \t").str.to_lowercase()
+    number = pl.select(
+        pl.coalesce(
+            one.replace_strict(known, default=None, return_dtype=pl.Int64)
+            for one in (written, folded)
+        )
+    ).to_series()
     stepped = folded.str.extract_groups(_STEPPED).struct.unnest()
     base = stepped["1"].replace_strict(_STEP_BASES, default=None, return_dtype=pl.Int64)
     number = number.zip_with(number.is_not_null(), base + stepped["2"].cast(pl.Int64))
