@@ -254,7 +254,7 @@ def test_ordinary_lines_are_counted_by_the_scanner(
     content = b"".join(wrap(float(n), "stdout", line, 0) + b"\n" for n, line in flat)
     read, counted = both({"app.log": content}, block_bytes)
     assert read.ledger["event_count"].item() == 1500
-    assert counted > 700
+    assert counted > 500
 
 
 def test_windows_that_begin_within_an_hour_cut_its_counts() -> None:
