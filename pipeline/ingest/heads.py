@@ -85,8 +85,12 @@ def match(text: pl.Series, formats: tuple[Format, ...], likely: int = 0) -> Head
     tests = _all_tests(formats)
     rest = _run(rest, [test for test in tests if test.format_index < likely], hits)
     tests = [test for test in tests if test.format_index >= likely]
-    for part, possible in _by_beginning(rest, tests):
-        _run(part, possible, hits)
+    # Whether a line is key=value at all is asked once, not by each format of that kind.
+    pairs = rest["text"].str.contains(_LOGFMT)
+    others = [test for test in tests if formats[test.format_index].kind != "logfmt"]
+    for lines, asked in ((rest.filter(pairs), tests), (rest.filter(~pairs), others)):
+        for part, possible in _by_beginning(lines, asked):
+            _run(part, possible, hits)
     everything = pl.DataFrame({"row": pl.int_range(len(text), dtype=pl.UInt32, eager=True)})
     if hits:
         found = everything.join(pl.concat(hits), on="row", how="left", maintain_order="left")
