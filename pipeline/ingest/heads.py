@@ -86,7 +86,7 @@ def match(text: pl.Series, formats: tuple[Format, ...], likely: int = 0) -> Head
     rest = _run(rest, [test for test in tests if test.format_index < likely], hits)
     tests = [test for test in tests if test.format_index >= likely]
     # Whether a line is key=value at all is asked once, not by each format of that kind.
-    pairs = rest["text"].str.contains(_LOGFMT)
+    pairs = rest["text"].str.contains(LOGFMT)
     others = [test for test in tests if formats[test.format_index].kind != "logfmt"]
     for lines, asked in ((rest.filter(pairs), tests), (rest.filter(~pairs), others)):
         for part, possible in _by_beginning(lines, asked):
