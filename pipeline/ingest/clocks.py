@@ -335,7 +335,8 @@ class Clocks:
     def _with_timestamps(self, events: pl.DataFrame) -> pl.DataFrame:
         own, observed = events["payload_timestamp"], events["observed_timestamp"]
         if observed.null_count() < len(observed):
-            apart = (own - observed).abs()
+            # An envelope whose year is assumed proves nothing against a time with its own.
+            apart = (own - observed).abs().set(events["is_observed_assumed"], None)
             far = (apart > FAR_FROM_ENVELOPE).fill_null(False)
             events = _flagged(events, "far_from_envelope", far)
             skewed = (apart > SKEW).fill_null(False) & ~far
