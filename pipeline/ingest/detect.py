@@ -85,7 +85,7 @@ def detect(sample: pl.Series, formats: tuple[Format, ...]) -> Profile:
     share = heads.format_index.drop_nulls().value_counts()
     minimum = max(1.0, _FORMAT_SHARE * len(text))
     seen = {index for index, count in share.rows() if count >= minimum}
-    formats, times = _timed(heads.records(text), heads.objects, formats, seen)
+    formats, times = _timed(heads.records(text), heads.objects, formats)
     order = tuple(f for i, f in enumerate(formats) if i in seen)
     counts = dict(share.rows())
     stray = heads.format_index.is_null() & ~text.str.contains(_CONTINUATION) & (text != "")
@@ -241,7 +241,7 @@ def _headed(
 
 
 def _timed(
-    records: pl.DataFrame, objects: pl.DataFrame, formats: tuple[Format, ...], seen: set[int]
+    records: pl.DataFrame, objects: pl.DataFrame, formats: tuple[Format, ...]
 ) -> tuple[tuple[Format, ...], pl.DataFrame]:
     """Read the times of the sample; give formats the notations in which this stream writes them.
 
@@ -251,7 +251,7 @@ def _timed(
     times = read_times(records, objects, formats)
     unread = times.filter(pl.col("text").is_not_null() & pl.col("timestamp").is_null())
     own = list(formats)
-    for index in sorted(set(unread["format_index"]) & seen):
+    for index in sorted(set(unread["format_index"])):
         text = times.filter(pl.col("format_index") == index)["text"]
         rest = unread.filter(pl.col("format_index") == index)["text"]
         order = numeric_order(text)

@@ -118,3 +118,10 @@ def test_first_moment_counts_the_days_back_across_blocks() -> None:
     found = first_moment([block(20, 23), block(), block(1, 22), block(3, 7)], end)
     assert found == datetime(2026, 3, 3, 20, tzinfo=UTC)
     assert first_moment([], end) is None
+
+
+def test_order_of_day_and_month_is_that_of_the_stream() -> None:
+    text = "02/03/2026 10:00:00 began to copy\n23/03/2026 10:00:00 ERROR no route\n"
+    assert _times(read_text(text).events) == ["03-02 10:00", "03-23 10:00"]
+    alone = read_text("02/03/2026 10:00:00 began to copy\n")
+    assert _times(alone.events) == [None]
