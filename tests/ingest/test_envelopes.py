@@ -108,8 +108,10 @@ EIGHT = (
     "app.log", "docker.log", "compose.log", "cri.log", "kubectl.log", "journal.json", "app.log.gz",
     "app.log.zst",
 )  # fmt: skip
-# Who wrote a record, and where it stands, is the envelope's to say.
+# Who wrote a record, and where it stands, is the envelope's to say; a zone is inferred only where
+# the envelope has a clock of its own.
 ABOUT = {
+    "time_flags",
     "observed_timestamp", "service_name", "container_name", "container_id", "log_iostream",
     "log_file_path", "line_number", "line_count", "byte_offset", "byte_length",
 }  # fmt: skip
