@@ -194,15 +194,18 @@ def describe(some: pl.DataFrame) -> pl.DataFrame:
     text = some["payload"]
     loose = category.is_in([OTHER, TRACE])
     words = text.filter(loose)
-    tests = {
-        "strong": is_strong_start(words),
-        "announcement": words.str.contains(patterns.announces),
-        "named": words.str.contains(_NAMED),
-        "awaits": words.str.contains(patterns.awaits),
-        "awaits_line": words.str.contains(patterns.awaits_line),
-        "paragraph": words.str.contains(patterns.paragraph),
-        "stands_alone": words.str.contains(patterns.stands_alone),
+    tests = {"strong": is_strong_start(words), "named": words.str.contains(_NAMED)}
+    # The others are seldom: one search tells whether any is there.
+    rare = {
+        "announcement": patterns.announces,
+        "awaits": patterns.awaits,
+        "awaits_line": patterns.awaits_line,
+        "paragraph": patterns.paragraph,
+        "stands_alone": patterns.stands_alone,
     }
+    hit = words.str.contains(union(list(rare.values())) or "$^")
+    few = words.filter(hit)
+    tests |= {name: _where(hit, few.str.contains(pattern)) for name, pattern in rare.items()}
     below = category.is_in([INDENTED, LINK])
     lower = text.filter(below)
     return some.with_columns(
@@ -221,13 +224,19 @@ def _mentions(some: pl.DataFrame) -> pl.Series:
     patterns = _patterns()
     heads = some["category"] == HEAD
     text = some["payload"].filter(heads)
-    found = _language(heads, text, patterns.in_header)
-    traceback = _where(heads, text.str.contains(r"Traceback \(most recent call last\):$"))
-    named = _where(heads, text.str.contains(r"(?:Error|Exception|Throwable)\b(?::|$| \[)"))
-    python = pl.Series([patterns.python], dtype=pl.Int32).new_from_index(0, some.height)
-    any_ = pl.Series([_ANY_LANGUAGE], dtype=pl.Int32).new_from_index(0, some.height)
-    found = python.zip_with(traceback, found)
-    return any_.zip_with(named & found.is_null(), found).alias("mention")
+    traceback = r"Traceback \(most recent call last\):$"
+    named = r"(?:Error|Exception|Throwable)\b(?::|$| \[)"
+    whole = union([traceback, named, *(pattern for pattern in patterns.in_header if pattern)])
+    rows = heads.arg_true().filter(text.str.contains(whole or "$^"))
+    few = some["payload"].gather(rows)
+    all_ = few.is_not_null()
+    found = _language(all_, few, patterns.in_header)
+    python = pl.Series([patterns.python], dtype=pl.Int32).new_from_index(0, len(few))
+    any_ = pl.Series([_ANY_LANGUAGE], dtype=pl.Int32).new_from_index(0, len(few))
+    found = python.zip_with(few.str.contains(traceback), found)
+    found = any_.zip_with(few.str.contains(named) & found.is_null(), found)
+    nothing = pl.Series("mention", [None], dtype=pl.Int32).new_from_index(0, some.height)
+    return nothing.scatter(rows, found)
 
 
 def _language(mask: pl.Series, text: pl.Series, by_language: tuple[str | None, ...]) -> pl.Series:

@@ -677,7 +677,7 @@ def _keyed(records: pl.DataFrame) -> pl.DataFrame:
 
 
 # So many lines above the end of a block may belong to a trace that goes on in the next.
-_OPEN_LINES = 128
+_OPEN_LINES = 64
 
 
 def _split(marked: pl.DataFrame, *, is_last: bool) -> tuple[pl.DataFrame, pl.Series | None]:
