@@ -35,7 +35,7 @@ HEAD, TRACE, LINK, INDENTED, OTHER, BLANK = range(6)
 _INDENTED = (
     r"^(?:[ \t]|[}\])]|\"\}|#[0-9]+ |at [A-Za-z_$<]|from /|-> |\| |\+-|[│┃╭╰├└❱]"
     r"|[\^~]+\s*$"
-    r"|note: |> File \""
+    r"|note: |> File \"|File \"[^\"]+\", line [0-9]"
     # What SQLAlchemy and database drivers print below the line that names their exception.
     r"|\[SQL: |\[parameters: |\[cached since |\(Background on this error at: "
     r"|(?:DETAIL|HINT|CONTEXT):  |LINE [0-9]+: )"

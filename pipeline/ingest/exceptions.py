@@ -195,7 +195,9 @@ def _named_after(lines: pl.DataFrame, form: Form) -> tuple[pl.DataFrame, pl.Data
     assert form.begin is not None and form.end is not None
     marked = lines.with_columns(
         is_begin=pl.col("line").str.contains(form.begin) & pl.col("inside"),
-        is_solid=pl.col("line").str.contains(r"^[^\s>❱│┃╭╰├└+]") & ~pl.col("boxed"),
+        is_solid=pl.col("line").str.contains(r"^[^\s>❱│┃╭╰├└+]")
+        & ~pl.col("boxed")
+        & ~pl.col("line").str.starts_with('File "'),
     ).with_columns(block=pl.col("is_begin").cast(pl.Int64).cum_sum().over("id"))
     ends = (
         marked.filter((pl.col("block") > 0) & pl.col("is_solid") & ~pl.col("is_begin"))
