@@ -51,7 +51,10 @@ _NAMED = (
 _AT = r"^\s+at \S|^\s*\.\.\. [0-9]+ (?:more|common)|^\s+---> "
 _LOOSE_SYNTAX_ERROR = r'^  File "[^"]+", line [0-9]+$'
 # A line of frames, a caret below code: what tells that text before it is a message or code.
-_FRAMELIKE = rf"{_AT}|^\s*#[0-9]+ |^\s*\^+\s*$|^\tfrom |^\t/\S+:[0-9]+|^    \(\w+ [0-9]"
+_FRAMELIKE = (
+    rf"{_AT}|^\s*#[0-9]+ |^\s*\^+\s*$|^\tfrom |^\t/\S+:[0-9]+|^    \(\w+ [0-9]"
+    r"|^\s+exception (?:error|exit|throw): |^\s+in (?:function|call from) "
+)
 # Text of one message between the line that names an exception and its frames.
 MAX_MESSAGE_LINES = 50
 _NO_LANGUAGE, _ANY_LANGUAGE = -1, -2
@@ -193,6 +196,7 @@ def describe(some: pl.DataFrame) -> pl.DataFrame:
     category = some["category"]
     text = some["payload"]
     loose = category.is_in([OTHER, TRACE])
+    heads = category == HEAD
     words = text.filter(loose)
     tests = {"strong": is_strong_start(words), "named": words.str.contains(_NAMED)}
     # The others are seldom: one search tells whether any is there.
@@ -215,6 +219,7 @@ def describe(some: pl.DataFrame) -> pl.DataFrame:
         opens=_language(loose, words, patterns.opens),
         first=_language(loose, words, patterns.first),
         mention=_mentions(some),
+        heads_report=_where(heads, text.filter(heads).str.contains(patterns.paragraph)),
         loose_syntax_error=_where(below, lower.str.contains(_LOOSE_SYNTAX_ERROR)),
     )
 
@@ -413,8 +418,13 @@ def _starts(flags: pl.DataFrame) -> pl.DataFrame:
         awaited=_before(pl.when(settled).then("awaits"), pl.lit(False)),
         line_awaited=_before(pl.when(solid).then("awaits_line"), pl.lit(False)),
         in_paragraph=_before(
-            pl.when((category == BLANK) | (category == HEAD)).then(False)
-            .when("paragraph").then(True), pl.lit(False),
+            pl.when(pl.col("paragraph") | pl.col("heads_report")).then(True)
+            .when((category == BLANK) | (category == HEAD)).then(False),
+            pl.lit(False),
+        ),
+        reported=_before(
+            pl.when(pl.col("paragraph") | pl.col("heads_report")).then(True)
+            .when(category == HEAD).then(False), pl.lit(False),
         ),
         gap=(
             pl.col("observed_timestamp") - _before(clock, pl.col("observed_timestamp"))
@@ -449,7 +459,13 @@ def _starts(flags: pl.DataFrame) -> pl.DataFrame:
         .then(False)
         .when(pl.col("named") & (pl.col("previous") == HEAD))
         .then(False)
-        .when(pl.col("strong") | pl.col("opens").is_not_null() | pl.col("stands_alone"))
+        .when(
+            pl.col("strong")
+            | pl.col("opens").is_not_null()
+            | pl.col("stands_alone")
+            # A report has ended at its blank line.
+            | (pl.col("reported").fill_null(False) & ~pl.col("in_paragraph").fill_null(False))
+        )
         .then(True)
         .when(pl.col("framed") & (pl.col("after_frames") | pl.col("after_named")))
         .then(True)
