@@ -295,12 +295,19 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Correlate:
-    """A value over-represented in a finding's events; *lift* is its share over its usual share."""
+    """A value over-represented in a finding's events; *lift* is its share over its usual share.
+
+    *other_share* is the usual share: of the events that the value is compared with in the same
+    window; *baseline_share* that of the same class's events in the baseline. Null: there are none.
+    """
 
     kind: str
     value: str
     lift: float | None
     share: float
+    event_count: int | None = None
+    baseline_share: float | None = None
+    other_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

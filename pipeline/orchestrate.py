@@ -407,7 +407,8 @@ def _examine(
         coverage = find_coverage(marts["service_minutes"], choice)
         tested = _test(marts, choice, coverage)
         session.register("onsets", onset_table(tested.onsets))
-        marts["finding_samples"] = session.frame("finding_samples")
+        for name in MARTS_OF_RISEN:
+            marts[name] = session.frame(name)
     return assemble(
         marts,
         tested,
@@ -435,6 +436,8 @@ MARTS = (
     "stated_causes",
     "window_totals",
 )
+# What is only asked of classes that rose, once it is known since when.
+MARTS_OF_RISEN = ("finding_samples", "finding_values")
 
 
 def _test(marts: Mapping[str, pl.DataFrame], choice: Choice, coverage: Coverage) -> Tested:

@@ -10,6 +10,7 @@ import polars as pl
 from pipeline.diagnosis import chain as chains
 from pipeline.diagnosis import findings as building
 from pipeline.diagnosis import statements
+from pipeline.diagnosis.correlates import find_correlates
 from pipeline.diagnosis.coverage import EVERYTHING
 from pipeline.diagnosis.coverage import Coverage as ServiceCoverage
 from pipeline.diagnosis.endpoints import Interval, build_endpoints
@@ -79,6 +80,7 @@ def assemble(
             hourly=tested.hourly,
             minutes=tested.minutes,
         ),
+        find_correlates(marts["finding_values"], interval),
         tested.onsets,
         knowledge,
         choice.candidate.end,

@@ -58,6 +58,7 @@ class Tables:
 
 def build_findings(
     tables: Tables,
+    correlates: Mapping[str, list[Correlate]],
     onsets: Mapping[str, Onset],
     knowledge: Mapping[str, Knowledge],
     candidate_end: datetime,
@@ -90,6 +91,7 @@ def build_findings(
                 services=[_service(one) for one in services[name]],
                 samples=[_sample(one) for one in samples[name]],
                 message=next((one["exception_message"] for one in samples[name]), None),
+                correlates=correlates.get(name, []),
                 location=_location(locations.get(name)),
                 intervals=_intervals(intervals.get(name)),
                 hourly=[_point(one) for one in hourly[name]],
@@ -126,6 +128,7 @@ def _finding(
     services: list[ServiceCount],
     samples: list[Sample],
     message: str | None,
+    correlates: list[Correlate],
     location: CodeLocation | None,
     intervals: Interarrival | None,
     hourly: list[HourlyPoint],
@@ -171,7 +174,7 @@ def _finding(
         code_location=location,
         hourly=hourly,
         samples=samples,
-        correlates=list[Correlate](),
+        correlates=correlates,
         knowledge=knowledge,
         scope_name=row["scope_name"],
     )

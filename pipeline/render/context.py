@@ -698,8 +698,16 @@ def _location(one: Finding) -> str:
 
 
 def _correlate(one: Correlate) -> str:
-    lift = f", {ratio(one.lift)} times its usual share" if one.lift is not None else ""
-    return f"{one.kind} {one.value}: {percent(one.share)} of the events{lift}"
+    usual = [
+        f"{percent(share)} {where}"
+        for share, where in (
+            (one.baseline_share, "in the baseline"),
+            (one.other_share, "of what else was logged"),
+        )
+        if share is not None
+    ]
+    against = f", against {' and '.join(usual)}" if usual else ""
+    return f"{one.kind} {one.value}: {percent(one.share)} of the events{against}"
 
 
 def _sample(one: Sample) -> SampleView:

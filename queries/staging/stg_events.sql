@@ -34,7 +34,14 @@ source as (
         byte_offset,
         hash(body) as body_hash,
         left(body, 2100) as body,
-        left(exception_message, 2100) as exception_message
+        left(exception_message, 2100) as exception_message,
+        list_transform(
+            map_entries(attributes)[:32],
+            lambda entry: struct_pack(
+                attribute_name := left(entry['key'], 60),
+                attribute_value := left(entry['value'], 120)
+            )
+        ) as attributes
     from events
 
 ),
