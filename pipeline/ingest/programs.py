@@ -29,7 +29,7 @@ _END = 1 << 256  # stands for the end of the text in a set of next bytes
 _ASCII = (1 << 128) - 1
 _BEYOND = ((1 << 256) - 1) ^ _ASCII
 _ANY = _ASCII | _BEYOND
-SET_BYTES = 40  # 256 bits, then a byte that is 1 when the end of the text belongs to the set
+SET_BYTES = 264  # one for each byte, then one that is 1 when the end of the text belongs to the set
 _UNBOUNDED = 2**31 - 1
 
 
@@ -313,5 +313,8 @@ def compile_program(pattern: str, slots: Mapping[str, int]) -> Program:
 
 
 def set_bytes(mask: int) -> bytes:
-    """Return a set as the scanner reads it: `SET_BYTES` bytes, bit by bit."""
-    return mask.to_bytes(SET_BYTES, "little")
+    """Return a set as the scanner reads it: `SET_BYTES` bytes, each 0 or 1."""
+    return format(mask, f"0{SET_BYTES}b")[::-1].encode().translate(_BITS)
+
+
+_BITS = bytes.maketrans(b"01", b"\0\1")
