@@ -122,6 +122,25 @@ class DataWarning:
 
 
 @dataclass(frozen=True, slots=True)
+class Premise:
+    """Something in the input that bends counts or times, with the numbers that show it.
+
+    *kind* is one of the fixed words of `docs/result-schema.md`. *finding_ids* are the findings
+    whose change it explains away: counted without it, they did not change. *service_name* and
+    *window* are null where it is of several.
+    """
+
+    premise_id: str
+    kind: str
+    text: str
+    service_name: str | None
+    window: WindowName | None
+    numbers: dict[str, Any]
+    query_id: str
+    finding_ids: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """Which run made this result."""
 
@@ -367,6 +386,7 @@ class Finding:
     correlates: list[Correlate]
     knowledge: Knowledge | None
     scope_name: str | None = None  # the logger that most of its events name
+    premise_id: str | None = None  # what explains its change away: then it is no regression
 
 
 @dataclass(frozen=True, slots=True)
@@ -540,3 +560,4 @@ class Result:
     unchanged: list[str]
     queries: list[QueryFacts]
     hourly: list[HourlyPoint] = field(default_factory=list)  # all error events together
+    premises: list[Premise] = field(default_factory=list)

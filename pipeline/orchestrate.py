@@ -24,8 +24,19 @@ from pipeline.detection import (
     rate_ratio_interval,
     refine_onset,
 )
+from pipeline.diagnosis import findings as building
 from pipeline.diagnosis.assemble import Tested, assemble
 from pipeline.diagnosis.coverage import EVERYTHING, Coverage, find_coverage, minute_coverage
+from pipeline.diagnosis.premises import (
+    Ask,
+    by_time_alone,
+    facts_of,
+    find_doubts,
+    recounted,
+    rounds,
+    settle,
+    with_verdicts,
+)
 from pipeline.diagnosis.series import (
     Grid,
     finding_series,
@@ -62,6 +73,7 @@ from pipeline.mining import fingerprint, mine
 from pipeline.model import (
     ExitCode,
     Onset,
+    Premise,
     QueryFacts,
     Result,
     Run,
@@ -405,7 +417,7 @@ def _examine(
         session.register("windows", choice.table())
         marts = {name: session.frame(name) for name in MARTS}
         coverage = find_coverage(marts["service_minutes"], choice)
-        tested = _test(marts, choice, coverage)
+        tested = _test(marts, choice, coverage, session.frame)
         session.register("onsets", onset_table(tested.onsets))
         for name in MARTS_OF_RISEN:
             marts[name] = session.frame(name)
@@ -440,27 +452,96 @@ MARTS = (
 MARTS_OF_RISEN = ("finding_samples", "finding_values")
 
 
-def _test(marts: Mapping[str, pl.DataFrame], choice: Choice, coverage: Coverage) -> Tested:
+@dataclass(frozen=True, slots=True)
+class _Court:
+    """What every class is judged by: the windows' buckets, and who logged how much in each."""
+
+    choice: Choice
+    grid: Grid
+    baseline: Sequence[Window]
+    shares: pl.DataFrame
+    covered: pl.DataFrame
+    traffic: pl.DataFrame
+
+    def capped(self, minutes: pl.DataFrame) -> pl.DataFrame:
+        """Return minute counts, by `series_id`, with storms cut."""
+        shifted = shift_baseline(minutes, self.choice.shift)
+        # A storm is a matter of minutes: where these are the buckets, it is what is looked for.
+        is_capped = self.baseline and self.grid.bucket_seconds > 60
+        capped = cap_storms(shifted, self.baseline) if is_capped else uncapped(shifted)
+        return shift_baseline(capped, -self.choice.shift)
+
+    def series(self, capped: pl.DataFrame) -> pl.DataFrame:
+        """Return the buckets of every class."""
+        return finding_series(capped, self.shares, self.grid, self.covered, self.traffic)
+
+    def compare(self, series: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return the verdicts on *series*, and its points with what was expected."""
+        return _compare(series, self.grid, self.choice, self.baseline)
+
+
+def _test(
+    marts: Mapping[str, pl.DataFrame], choice: Choice, coverage: Coverage, ask: Ask
+) -> Tested:
     """Run the rate test on every class and on all errors together, and date the regressions."""
     grid = make_grid(choice)
     services = sorted(marts["service_minutes"]["service_name"].unique().to_list())
     covered = service_coverage([EVERYTHING, *services], grid, coverage)
     traffic = service_traffic(marts["service_minutes"], grid)
-    minutes = shift_baseline(
-        marts["finding_minutes"].rename({"finding_id": "series_id"}), choice.shift
-    )
     baseline = [Window(w.start - choice.shift, w.end - choice.shift) for w in choice.baseline]
-    # A storm is a matter of minutes: where these are the buckets, it is what is looked for.
-    is_capped = baseline and grid.bucket_seconds > 60
-    capped = cap_storms(minutes, baseline) if is_capped else uncapped(minutes)
-    capped = shift_baseline(capped, -choice.shift)
     shares = shares_of(marts["finding_services"])
-    series = finding_series(capped, shares, grid, covered, traffic)
+    court = _Court(choice, grid, baseline, shares, covered, traffic)
+    minutes = marts["finding_minutes"].rename({"finding_id": "series_id"})
+    capped = court.capped(minutes)
+    series = court.series(capped)
     total = total_series(marts["service_minutes"], grid, covered, traffic)
-    verdicts, hourly = _compare(series, grid, choice, baseline)
-    total_verdict, total_hourly = _compare(total, grid, choice, baseline)
+    verdicts, hourly = court.compare(series)
+    total_verdict, total_hourly = court.compare(total)
+    premises, verdicts = _audit(marts, minutes, verdicts, court, ask)
     onsets = _onsets(verdicts, series, capped, marts["finding_services"], choice, coverage)
-    return Tested(capped, verdicts, hourly, total_verdict, total_hourly, onsets)
+    return Tested(capped, verdicts, hourly, total_verdict, total_hourly, onsets, premises)
+
+
+def _audit(
+    marts: Mapping[str, pl.DataFrame],
+    minutes: pl.DataFrame,
+    verdicts: pl.DataFrame,
+    court: _Court,
+    ask: Ask,
+) -> tuple[list[Premise], pl.DataFrame]:
+    """Look for what the input itself may fake, and judge the classes concerned without it.
+
+    Returns the premises, and the verdicts with those replaced that an artefact explains.
+    """
+    asked = dict(marts)
+
+    def answer(name: str) -> pl.DataFrame:
+        if name not in asked:
+            asked[name] = ask(name)
+        return asked[name]
+
+    windows = court.grid.frame.group_by("window_name").agg(
+        (pl.col("bucket_end") - pl.col("bucket_start")).dt.total_seconds(fractional=True).sum()
+    )
+    seconds = {"baseline": 0.0, "candidate": 0.0, **dict(windows.iter_rows())}
+    facts = facts_of(
+        answer, marts["finding_totals"], marts["finding_services"], verdicts, minutes, seconds
+    )
+    doubts = find_doubts(facts)
+    retested: dict[int, Mapping[str, object]] = {}
+    for places in rounds(doubts):
+        chosen = [doubts[place] for place in places]
+        series = court.series(court.capped(recounted(chosen, minutes)))
+        found, _ = court.compare(by_time_alone(chosen, series))
+        rows = {row["series_id"]: row for row in found.iter_rows(named=True)}
+        retested |= {
+            place: rows[name]
+            for place in places
+            if (name := doubts[place].finding_id) is not None and name in rows
+        }
+    names = building.titles(marts["finding_totals"])
+    premises, explained = settle(doubts, retested, names)
+    return premises, with_verdicts(verdicts, explained)
 
 
 def _compare(

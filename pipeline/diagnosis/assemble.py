@@ -23,6 +23,7 @@ from pipeline.model import (
     Finding,
     Knowledge,
     Onset,
+    Premise,
     QueryFacts,
     Result,
     Run,
@@ -54,6 +55,7 @@ class Tested:
     total_verdict: pl.DataFrame
     total_hourly: pl.DataFrame
     onsets: Mapping[str, Onset]
+    premises: Sequence[Premise] = ()
 
 
 def assemble(
@@ -85,6 +87,7 @@ def assemble(
         knowledge,
         choice.candidate.end,
         windows.candidate.covered_seconds,
+        tested.premises,
     )
     totals = _totals(windows, tested.total_verdict, interval)
     rises = {
@@ -110,7 +113,7 @@ def assemble(
             unclassified_share=_unclassified_share(found),
             sources=_sources(ledger),
             gaps=gaps,
-            warnings=_warnings(marts, choice, ledger, windows),
+            warnings=_warnings(tested.premises, choice, ledger, windows),
             service_count=marts["service_minutes"]["service_name"].n_unique(),
         ),
         findings=found,
@@ -133,6 +136,7 @@ def assemble(
         unchanged=building.unchanged(found),
         queries=queries,
         hourly=building.hourly_points(tested.total_hourly),
+        premises=list(tested.premises),
     )
 
 
@@ -267,21 +271,10 @@ _SMALL_NOTES = ("out_of_order", "interpolated", "tz_given")
 
 
 def _warnings(
-    marts: Mapping[str, pl.DataFrame], choice: Choice, ledger: pl.DataFrame, windows: Windows
+    premises: Sequence[Premise], choice: Choice, ledger: pl.DataFrame, windows: Windows
 ) -> list[DataWarning]:
     warnings = [*not_understood(ledger), *choice.warnings]
-    quality = marts["data_quality"]
-    copies = int(quality["copy_count"].sum())
-    if copies:
-        text = (
-            f"{copies:,} kept lines stand in two files with the same service, time and text; "
-            "they are counted once"
-        )
-        warnings.append(DataWarning("duplicate_lines", text))
-    far = int(quality["far_from_envelope_count"].sum())
-    if far:
-        text = f"{far:,} kept lines carry a time more than 24 h from that of their envelope"
-        warnings.append(DataWarning("wrong_clock", text))
+    warnings += [DataWarning(one.kind, one.text) for one in premises]
     warnings += _reading_warnings(ledger)
     hours = windows.baseline.covered_seconds / 3600
     if choice.baseline and hours < _SHORT_BASELINE_HOURS:

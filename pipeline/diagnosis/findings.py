@@ -17,6 +17,7 @@ from pipeline.model import (
     Interarrival,
     Knowledge,
     Onset,
+    Premise,
     Sample,
     ServiceCount,
     State,
@@ -63,6 +64,7 @@ def build_findings(
     knowledge: Mapping[str, Knowledge],
     candidate_end: datetime,
     candidate_seconds: float,
+    premises: Sequence[Premise] = (),
 ) -> list[Finding]:
     """Return a finding for each row of *tables.totals*, worse ones first.
 
@@ -77,6 +79,7 @@ def build_findings(
     intervals = {row["finding_id"]: row for row in tables.intervals.iter_rows(named=True)}
     hourly = _grouped(tables.hourly, "series_id")
     recent = _recent(tables.minutes, candidate_end)
+    explained = {name: one.premise_id for one in premises for name in one.finding_ids}
     found = []
     for row in tables.totals.iter_rows(named=True):
         name = row["finding_id"]
@@ -92,6 +95,7 @@ def build_findings(
                 samples=[_sample(one) for one in samples[name]],
                 message=next((one["exception_message"] for one in samples[name]), None),
                 correlates=correlates.get(name, []),
+                premise_id=explained.get(name),
                 location=_location(locations.get(name)),
                 intervals=_intervals(intervals.get(name)),
                 hourly=[_point(one) for one in hourly[name]],
@@ -129,6 +133,7 @@ def _finding(
     samples: list[Sample],
     message: str | None,
     correlates: list[Correlate],
+    premise_id: str | None,
     location: CodeLocation | None,
     intervals: Interarrival | None,
     hourly: list[HourlyPoint],
@@ -177,7 +182,16 @@ def _finding(
         correlates=correlates,
         knowledge=knowledge,
         scope_name=row["scope_name"],
+        premise_id=premise_id,
     )
+
+
+def titles(totals: pl.DataFrame) -> dict[str, str]:
+    """Return a short name of each finding, from `finding_totals` alone."""
+    return {
+        row["finding_id"]: row["error_class"] or _title(row, None)
+        for row in totals.iter_rows(named=True)
+    }
 
 
 def _title(row: Mapping[str, Any], message: str | None) -> str:

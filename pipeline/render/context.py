@@ -19,6 +19,7 @@ from pipeline.model import (
     HealthStatement,
     HourlyPoint,
     Knowledge,
+    Premise,
     QueryFacts,
     Remediation,
     Result,
@@ -66,6 +67,7 @@ from pipeline.render.views import (
     Link,
     Moment,
     NodeView,
+    PremiseView,
     QueryView,
     ReportContext,
     SampleView,
@@ -83,10 +85,12 @@ from pipeline.render.words import (
     change_of,
     coverage_parts,
     distinct_names,
+    explaining,
     first_seen_of,
     has_baseline,
     is_risen,
     name_of,
+    other_warnings,
     regressions_of,
     series_words,
     state_counts,
@@ -237,6 +241,12 @@ class _Builder:
             interval=interval(one.rate_ratio_lower, one.rate_ratio_upper),
             spark=charts.spark(drawn, self.floor, onset=one.onset if is_risen(one) else None),
             course=bars(_halved(rates, 24), top),
+        )
+
+    def premise(self, one: Premise) -> PremiseView:
+        names = [self.names[name] for name in one.finding_ids if name in self.names]
+        return PremiseView(
+            Untrusted(one.kind), Untrusted(one.text), one.query_id, [Untrusted(n) for n in names]
         )
 
     def unchanged(self) -> list[str]:
@@ -520,7 +530,11 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
         escalation_level=Untrusted(result.escalation.level),
         escalation_rule=Untrusted(result.escalation.rule),
         recovery=_recovery(result),
-        warnings=[WarningView(Untrusted(w.kind), Untrusted(w.text)) for w in coverage.warnings],
+        warnings=[
+            WarningView(Untrusted(w.kind), Untrusted(w.text)) for w in other_warnings(result)
+        ],
+        premises=[build.premise(one) for one in explaining(result)[: caps.gaps]],
+        premises_more=_count_more(len(result.premises) - caps.gaps),
         gaps=[_gap(one) for one in coverage.gaps[: caps.gaps]],
         gaps_more=_count_more(len(coverage.gaps) - caps.gaps),
         unclassified_share=percent(coverage.unclassified_share),

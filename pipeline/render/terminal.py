@@ -15,9 +15,11 @@ from pipeline.render.words import (
     coverage_parts,
     distinct_names,
     earliest_onset,
+    explaining,
     first_seen_of,
     is_risen,
     main_path,
+    other_warnings,
     state_counts,
     state_of,
 )
@@ -256,10 +258,14 @@ def _where(result: Result, width: int) -> list[str]:
 
 def _doubts(result: Result, width: int, paint: Painter) -> list[str]:
     lines: list[str] = []
-    for warning in result.coverage.warnings[:3]:
+    for premise in explaining(result)[:2]:
+        text = f"{terminal_text(premise.kind)}: {terminal_text(premise.text, _WARNING_CHARACTERS)}"
+        lines += [paint(line, _DOUBT) for line in _labelled("premise", text, width)]
+    warnings = other_warnings(result)
+    for warning in warnings[:3]:
         text = f"{terminal_text(warning.kind)}: {terminal_text(warning.text, _WARNING_CHARACTERS)}"
         lines += [paint(line, _DOUBT) for line in _labelled("warning", text, width)]
-    hidden = len(result.coverage.warnings) - 3
+    hidden = max(len(warnings) - 3, 0) + max(len(result.premises) - 2, 0)
     return lines + ([f"{'':<9}and {hidden:,} more in the report"] if hidden > 0 else [])
 
 

@@ -298,6 +298,16 @@ class WarningView:
 
 
 @dataclass(frozen=True, slots=True)
+class PremiseView:
+    """What bends counts or times, and the rises that it explains away."""
+
+    kind: Untrusted
+    text: Untrusted
+    query_id: str
+    explains: list[Untrusted]
+
+
+@dataclass(frozen=True, slots=True)
 class GapView:
     """A stretch in which a service did not log as usual."""
 
@@ -388,6 +398,8 @@ class ReportContext:
     escalation_rule: Untrusted = field(metadata={"help": "the rule that gave the level"})
     recovery: str = field(metadata={"help": "range of hours with its base, or empty"})
     warnings: list[WarningView] = field(metadata={"help": "doubts about the input"})
+    premises: list[PremiseView] = field(metadata={"help": "what bends counts or times"})
+    premises_more: str = field(metadata={"help": "how many more there are, or empty"})
     gaps: list[GapView] = field(metadata={"help": "stretches without logs"})
     gaps_more: str = field(metadata={"help": "how many more there are, or empty"})
     unclassified_share: str = field(metadata={"help": "share of errors that no rule names"})

@@ -9,7 +9,9 @@ from pipeline.model import (
     Chain,
     ChainEdge,
     Confidence,
+    DataWarning,
     Finding,
+    Premise,
     Result,
     State,
     Verdict,
@@ -69,8 +71,10 @@ def distinct_names(findings: Iterable[Finding]) -> dict[str, str]:
 
 
 def state_of(finding: Finding) -> str:
-    """Return the state, and that it is only suspected where it is."""
+    """Return the state, and that it is only suspected, or stands in place of an artefact."""
     word = STATE_WORDS[finding.state]
+    if finding.premise_id is not None:
+        return f"{word} (artefact)"
     return f"{word}, suspected" if finding.confidence is Confidence.SUSPECTED else word
 
 
@@ -94,6 +98,17 @@ def is_risen(finding: Finding) -> bool:
         finding.confidence is not Confidence.NONE
         and finding.state not in (State.DECREASED, State.GONE, State.STEADY)
     )
+
+
+def other_warnings(result: Result) -> list[DataWarning]:
+    """Return the doubts that are no premises: those are shown by themselves."""
+    told = {(one.kind, one.text) for one in result.premises}
+    return [one for one in result.coverage.warnings if (one.kind, one.text) not in told]
+
+
+def explaining(result: Result) -> list[Premise]:
+    """Return the premises, those that explain a rise away before the others."""
+    return sorted(result.premises, key=lambda one: not one.finding_ids)
 
 
 def regressions_of(result: Result) -> list[Finding]:

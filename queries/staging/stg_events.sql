@@ -8,6 +8,7 @@ source as (
     select
         origin,
         timestamp,
+        observed_timestamp,
         time_source,
         time_flags,
         severity_number,

@@ -32,6 +32,7 @@ from pipeline.model import (
     HourlyPoint,
     Interarrival,
     Knowledge,
+    Premise,
     QueryFacts,
     RecoveryEstimate,
     Remediation,
@@ -614,6 +615,19 @@ def incident() -> Result:
         ),
         recovery_estimate=RecoveryEstimate(1.5, 4.0, 3),
         unchanged=["e5", "w1"],
+        premises=[
+            Premise(
+                "p1",
+                "level_renamed",
+                "stock is short: looks like a rise, is an artefact: api logged the same message as "
+                "WARN 41 times in the baseline and 0 times since",
+                "api",
+                "candidate",
+                {"other_baseline_count": 41, "other_candidate_count": 0},
+                "finding_totals",
+                ["e5"],
+            )
+        ],
         queries=QUERIES,
         hourly=total_series(FINDINGS),
     )
