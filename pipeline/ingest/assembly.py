@@ -157,8 +157,16 @@ def _looked_at(records: pl.DataFrame) -> pl.Series:
 
 def _described(records: pl.DataFrame, looked_at: pl.Series) -> pl.DataFrame:
     is_first = (records["key"] != records["key"].shift(1)).fill_null(True)
-    some = records.filter(looked_at).with_columns(is_first=is_first.filter(looked_at))
-    return describe(some.with_columns(category=categorize(some)))
+    some = records.filter(looked_at).with_columns(
+        is_first=is_first.filter(looked_at), is_head=pl.col("format_index").is_not_null()
+    )
+    # What a line is depends on its text alone, and frames repeat: each text is looked at once.
+    by_text = ["payload", "is_head"]
+    distinct = some.select(*by_text, "format_index").unique(by_text, maintain_order=True)
+    told = describe(distinct.with_columns(category=categorize(distinct))).drop("format_index")
+    return some.join(told, on=by_text, how="left", maintain_order="left", nulls_equal=True).drop(
+        "is_head"
+    )
 
 
 def categorize(records: pl.DataFrame) -> pl.Series:

@@ -29,7 +29,7 @@ _END = 1 << 256  # stands for the end of the text in a set of next bytes
 _ASCII = (1 << 128) - 1
 _BEYOND = ((1 << 256) - 1) ^ _ASCII
 _ANY = _ASCII | _BEYOND
-SET_BYTES = 40  # 256 bits, then a byte that is 1 when the end of the text belongs to the set
+SET_BYTES = 264  # one for each byte, then one that is 1 when the end of the text belongs to the set
 _UNBOUNDED = 2**31 - 1
 
 
@@ -217,10 +217,11 @@ class _Compiler:
         most = _UNBOUNDED if str(high) == "MAXREPEAT" else int(high)
         if (mask := self.single(items)) is not None:
             return self.span(mask, low, most, is_lazy, follow)
-        body, _ = self.sequence(items, follow)
         copies = low + (0 if most == _UNBOUNDED else most - low)
-        if copies * len(body) > _MAX_COPIES * 10 or copies > _MAX_COPIES:
-            raise Unsupported("a large repeat")
+        if copies > 1:
+            body, _ = self.sequence(items, follow)
+            if copies * len(body) > _MAX_COPIES * 10 or copies > _MAX_COPIES:
+                raise Unsupported("a large repeat")
         code, first = self.tail(items, low, most, is_lazy, follow)
         for _ in range(low):
             piece, first = self.sequence(items, first)
@@ -233,8 +234,8 @@ class _Compiler:
         """Compile what a repeat does after its least number of turns."""
         if most == _UNBOUNDED:
             # What follows a turn is another turn, or what follows the loop.
-            _, begins = self.sequence(items, 0)
-            if self.is_nullable(items):
+            _, begins = _Compiler({}, self.ignores_case).sequence(items, _END)
+            if begins & _END:
                 raise Unsupported("a repeat of what may be empty")
             body, begins = self.sequence(items, begins | follow)
             exit_ = 5 + len(body) + 2
@@ -250,11 +251,6 @@ class _Compiler:
             ]  # fmt: skip
             code, first = [*split, *inner], begins | follow
         return code, first
-
-    def is_nullable(self, items: _Parsed) -> bool:
-        probe = _Compiler({}, self.ignores_case)
-        _, first = probe.sequence(items, _END)
-        return bool(first & _END)
 
     def single(self, items: _Parsed) -> int | None:
         """Return the set when *items* are one character."""
@@ -317,5 +313,8 @@ def compile_program(pattern: str, slots: Mapping[str, int]) -> Program:
 
 
 def set_bytes(mask: int) -> bytes:
-    """Return a set as the scanner reads it: `SET_BYTES` bytes, bit by bit."""
-    return mask.to_bytes(SET_BYTES, "little")
+    """Return a set as the scanner reads it: `SET_BYTES` bytes, each 0 or 1."""
+    return format(mask, f"0{SET_BYTES}b")[::-1].encode().translate(_BITS)
+
+
+_BITS = bytes.maketrans(b"01", b"\0\1")

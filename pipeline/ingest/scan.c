@@ -25,7 +25,7 @@
 #define API __attribute__((visibility("default")))
 #endif
 
-#define SCAN_VERSION 1
+#define SCAN_VERSION 2
 
 typedef uint8_t u8;
 typedef int32_t i32;
@@ -39,7 +39,7 @@ enum { NO = 0, YES = 1, UNSURE = 2 };
 #define MAX_WRAPPED 16000       /* and these when they are wrapped (`envelopes.py`) */
 #define MAX_SLOTS 14            /* captured groups, two slots each */
 #define STACK 512
-#define SET_BYTES 40
+#define SET_BYTES 264           /* a byte for each byte, then one for the end of the text */
 #define MAX_AROUND 512
 #define MAX_STREAMS 3           /* none, stdout, stderr */
 #define MICROS 1000000LL
@@ -63,13 +63,13 @@ typedef struct {
 } machine;
 
 static inline int in_set(const machine *m, i32 set, u8 byte) {
-    return m->sets[(size_t)set * SET_BYTES + (byte >> 3)] >> (byte & 7) & 1;
+    return m->sets[(size_t)set * SET_BYTES + byte];
 }
 
-/* Whether what comes at *at* is in the set of next bytes, whose last bit is the end of the text. */
+/* Whether what comes at *at* is in the set of next bytes, to which the end may belong. */
 static inline int may_follow(const machine *m, i32 set, text t, i32 at) {
     if (at < t.size) return in_set(m, set, t.at[at]);
-    return m->sets[(size_t)set * SET_BYTES + 32] & 1;
+    return m->sets[(size_t)set * SET_BYTES + 256];
 }
 
 static inline int is_border(text t, i32 at) {
@@ -116,7 +116,8 @@ static int run(const machine *m, i32 program, text t, int is_ascii, i32 *slots) 
         case SPAN: {
             i32 least = at, end = at, count = 0;
             if (op[3] == INT32_MAX && op[2] <= 1) {
-                while (end < t.size && in_set(m, op[1], t.at[end])) end++;
+                const u8 *set = m->sets + (size_t)op[1] * SET_BYTES;
+                while (end < t.size && set[t.at[end]]) end++;
                 if (op[2] == 1) {
                     if (end == at) break;
                     least = after_letter(t, at);
@@ -317,7 +318,7 @@ typedef struct {
     u8 *format_seen;
     tally total;
     stream_state streams[MAX_STREAMS];
-    u8 pairs[8192];             /* the first two bytes of what is telling, a bit each */
+    u8 firsts[256], pairs[8192]; /* how what is telling begins: a byte, and a bit for each two */
     int failed;
 } scanner;
 
@@ -1238,6 +1239,7 @@ static int is_telling(const scanner *s, text t) {
     const config *c = s->c;
     if (t.size < 2 || t.at[0] == '{') return 0;
     for (i32 i = 0; i + 1 < t.size; i++) {
+        if (!s->firsts[t.at[i]]) continue;
         u32 pair = (u32)t.at[i] << 8 | t.at[i + 1];
         if (!(s->pairs[pair >> 3] >> (pair & 7) & 1)) continue;
         for (i32 k = 0; k < c->telling_count; k++) {
@@ -1597,6 +1599,7 @@ API scanner *scan_open(const config *c) {
         const u8 *t = c->pool + c->telling[2 * k];
         u32 pair = (u32)t[0] << 8 | t[1];
         s->pairs[pair >> 3] |= (u8)(1 << (pair & 7));
+        s->firsts[t[0]] = 1;
     }
     for (i32 i = 0; i < s->table_size; i++) s->table[i] = -1;
     for (i32 k = 0; k < c->key_count; k++) {

@@ -42,7 +42,7 @@ _Buffer: TypeAlias = bytes | bytearray
 _Arrow: TypeAlias = Any  # pyarrow ships no types
 
 SWITCH = "AFTERSHOCK_SCANNER"
-_VERSION = 1
+_VERSION = 2
 _LIBRARY = "_scan.so"
 
 # What the scanner says of a kept line: `UNKNOWN` leaves all to polars.
