@@ -14,8 +14,8 @@ import polars as pl
 
 WILDCARD = "<*>"
 
-Stage = Literal["keep", "fold", "mask"]
-_STAGES: tuple[Stage, ...] = ("keep", "fold", "mask")
+Stage = Literal["first", "keep", "fold", "mask"]
+STAGES: tuple[Stage, ...] = ("first", "keep", "fold", "mask")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ def _document() -> dict[str, Any]:
 
 @cache
 def load_masks() -> tuple[Mask, ...]:
-    """Return all masks: those that keep, those that fold, then the others, each in file order."""
-    return tuple(_mask(stage, entry) for stage in _STAGES for entry in _document()[stage])
+    """Return all masks by stage, each in file order."""
+    return tuple(_mask(stage, entry) for stage in STAGES for entry in _document()[stage])
 
 
 MASKS_VERSION: int = _document()["version"]

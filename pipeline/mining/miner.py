@@ -6,15 +6,17 @@ docs/decisions/004-templates.md.
 """
 
 import hashlib
+import re
 from functools import cache
 
 import polars as pl
+import pyarrow as pa
 
 from pipeline.mining.book import TemplateBook
 from pipeline.mining.masks import Stage, load_masks
 
 # The head of a line tells which statement wrote it; the rest is values. Longer lines are dumps.
-MAX_BODY_CHARACTERS = 2_000
+MAX_BODY_CHARACTERS = 16_384
 MAX_TEMPLATE_CHARACTERS = 400
 ID_HEX_DIGITS = 12  # 48 bits: among 100,000 templates, two share an id with probability 2e-5
 
@@ -25,6 +27,10 @@ _PLAIN = [chr(code) for code in range(0x21, 0x7F)]
 _HIDDEN = [chr(_HIDDEN_BASE + code) for code in range(0x21, 0x7F)]
 _ANY_HIDDEN = "[\ue000-\ue07f]"
 
+_ZERO_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+# Digits of a pattern, apart from those that say how often (captured).
+_DIGITS_OF_PATTERN = re.compile(r"(\{[0-9]+(?:,[0-9]*)?\})|[0-9]")
+
 
 def mine(bodies: pl.Series, book: TemplateBook | None = None) -> pl.DataFrame:
     """Return template_id and template, a row per body in the same order; a null body gives nulls.
@@ -32,17 +38,32 @@ def mine(bodies: pl.Series, book: TemplateBook | None = None) -> pl.DataFrame:
     The first line that is not blank decides. The id is a hash of the template's text, or the one
     that *book* holds for it; templates that are new to the book are added to it.
     """
-    lines = pl.DataFrame({"line": _first_lines(bodies.cast(pl.String))})
-    distinct = lines.unique().filter(pl.col("line").is_not_null())
-    distinct = distinct.with_columns(folded=_fold(distinct["line"]))
-    folded = distinct.select("folded").unique()
-    folded = folded.with_columns(template=_mask(folded["folded"]))
-    templates = folded.select("template").unique().sort("template")
-    templates = templates.with_columns(template_id=_ids(templates["template"], book))
-    # Joined on distinct rows first: only one join sees every row.
-    mined = distinct.join(folded.join(templates, on="template"), on="folded").drop("folded")
-    return lines.join(mined, on="line", how="left", maintain_order="left").select(
+    lines = _first_lines(bodies.cast(pl.String))
+    # All lines are only given their shape, and joined once; patterns see distinct texts.
+    rows = pl.DataFrame({"line": lines, "shape": _shapes(lines)})
+    shapes = rows["shape"].drop_nulls().unique()
+    is_kept = shapes.str.contains(_kept_shapes())
+    by_shape = _templates(shapes.filter(~is_kept)).rename({"text": "shape"})
+    rows = rows.join(by_shape, on="shape", how="left", maintain_order="left")
+    if is_kept.any():
+        rows = _with_kept(rows)
+    templates = rows["template"].drop_nulls().unique().sort()
+    ids = pl.DataFrame({"template": templates, "template_id": _ids(templates, book)})
+    return rows.join(ids, on="template", how="left", maintain_order="left").select(
         "template_id", "template"
+    )
+
+
+def _with_kept(rows: pl.DataFrame) -> pl.DataFrame:
+    """Fill the templates that are missing: of lines whose numbers may have to stay."""
+    is_missing = rows["template"].is_null() & rows["line"].is_not_null()
+    lines = rows["line"].filter(is_missing)
+    by_line = _templates(lines.unique())
+    found = pl.DataFrame({"text": lines}).join(
+        by_line, on="text", how="left", maintain_order="left"
+    )
+    return rows.with_columns(
+        template=rows["template"].scatter(is_missing.arg_true(), found["template"])
     )
 
 
@@ -62,12 +83,44 @@ def _hash(text: str) -> str:
 
 def _first_lines(bodies: pl.Series) -> pl.Series:
     stripped = bodies.str.strip_chars_start()
-    return stripped.str.splitn("\n", 2).struct.field("field_0").str.head(MAX_BODY_CHARACTERS)
+    if stripped.str.contains("\n", literal=True).any():
+        stripped = stripped.str.splitn("\n", 2).struct.field("field_0")
+    if (stripped.str.len_bytes() > MAX_BODY_CHARACTERS).any():
+        stripped = stripped.str.head(MAX_BODY_CHARACTERS)
+    return stripped
 
 
-def _fold(lines: pl.Series) -> pl.Series:
-    """Hide what stays and write every number and hex id as 0: most lines fall together here."""
-    return _hide(lines.str.replace_all(_ANY_HIDDEN, "")).str.replace_all(_any_of("fold"), "0")
+def _shapes(lines: pl.Series) -> pl.Series:
+    """Return the lines with 0 for every digit: a table look-up over the bytes of the column.
+
+    Ten times faster than a pattern, and most lines that differ in numbers fall together.
+    """
+    array = lines.to_arrow().cast(pa.large_string())
+    validity, offsets, data = array.buffers()
+    if data is None:
+        return lines
+    zeroed = pa.py_buffer(data.to_pybytes().translate(_ZERO_DIGITS))
+    shaped = pa.LargeStringArray.from_buffers(
+        len(array), offsets, zeroed, validity, array.null_count, array.offset
+    )
+    return pl.Series("shape", shaped)
+
+
+def _templates(texts: pl.Series) -> pl.DataFrame:
+    """Return text and template of distinct *texts*: lines, or shapes of lines."""
+    pairs = pl.DataFrame({"text": texts, "folded": _fold(texts)})
+    folded = pairs["folded"].unique()
+    masked = pl.DataFrame({"folded": folded, "template": _mask(folded)})
+    return pairs.join(masked, on="folded", how="left").select("text", "template")
+
+
+def _fold(texts: pl.Series) -> pl.Series:
+    """Hide what stays and write every number and hex id as 0."""
+    texts = texts.str.replace_all(_ANY_HIDDEN, "")
+    for mask in load_masks():
+        if mask.stage == "first":
+            texts = mask.apply(texts)
+    return _hide(texts).str.replace_all(_any_of("fold"), "0")
 
 
 def _mask(folded: pl.Series) -> pl.Series:
@@ -105,6 +158,22 @@ def _hide(lines: pl.Series) -> pl.Series:
 def _any_of(stage: Stage) -> str:
     """One pattern for a whole stage, since each pass over all lines costs; earlier masks win."""
     return "|".join(f"(?:{mask.pattern})" for mask in load_masks() if mask.stage == stage)
+
+
+@cache
+def _kept_shapes() -> str:
+    """The `keep` patterns that need the digits of a line, as they are found in its shape.
+
+    A line in which such a pattern is found has a shape in which it is found with 0 for each of its
+    own digits, so that lines of other shapes need not be looked at.
+    """
+    zeroed = []
+    for mask in load_masks():
+        if mask.stage == "keep":
+            pattern = _DIGITS_OF_PATTERN.sub(lambda found: found[1] or "0", mask.pattern)
+            if "0" in _DIGITS_OF_PATTERN.sub(lambda found: "" if found[1] else "0", mask.pattern):
+                zeroed.append(f"(?:{pattern})")
+    return "|".join(zeroed)
 
 
 def _ids(templates: pl.Series, book: TemplateBook | None) -> pl.Series:

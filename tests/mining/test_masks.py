@@ -4,7 +4,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from pipeline.mining.masks import Mask, load_masks
+from pipeline.mining.masks import STAGES, Mask, load_masks
 
 MASKS = load_masks()
 
@@ -44,4 +44,4 @@ def test_names_are_unique() -> None:
 def test_stages_are_applied_in_order() -> None:
     stages = [mask.stage for mask in MASKS]
 
-    assert stages == sorted(stages, key=["keep", "fold", "mask"].index)
+    assert stages == sorted(stages, key=list(STAGES).index)
