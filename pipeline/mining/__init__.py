@@ -8,6 +8,6 @@ depends on its body alone, never on what else was read (docs/decisions/004-templ
 from pipeline.mining.book import TemplateBook
 from pipeline.mining.fingerprint import fingerprint
 from pipeline.mining.masks import MASKS_VERSION
-from pipeline.mining.miner import mine
+from pipeline.mining.miner import mine, renew
 
-__all__ = ["MASKS_VERSION", "TemplateBook", "fingerprint", "mine"]
+__all__ = ["MASKS_VERSION", "TemplateBook", "fingerprint", "mine", "renew"]

@@ -1,12 +1,14 @@
-"""Bodies to templates, column by column: first line, keep, fold, mask, each on distinct strings.
+"""Bodies to templates, column by column: first line, shape, keep, fold, mask, on distinct strings.
 
-No clustering: a template is a function of its body alone, so ids are the same whatever else was
-read, in whatever order, in however many parts. What it costs in accuracy is in
-docs/decisions/004-templates.md.
+A line's shape has 0 for each digit, and finds the template of all its lines, unless it holds a
+number that may have to stay. No clustering: a template is a function of its body alone, so ids are
+the same whatever else was read, in whatever order, in however many parts. What it costs in accuracy
+is in docs/decisions/004-templates.md.
 """
 
 import hashlib
 import re
+from collections.abc import Mapping
 from functools import cache
 
 import polars as pl
@@ -52,6 +54,21 @@ def mine(bodies: pl.Series, book: TemplateBook | None = None) -> pl.DataFrame:
     return rows.join(ids, on="template", how="left", maintain_order="left").select(
         "template_id", "template"
     )
+
+
+def renew(book: TemplateBook, bodies: Mapping[str, str]) -> TemplateBook:
+    """Return *book* as the masks of today have it, with an alias for each id that changed.
+
+    *bodies* holds a body by template id; where there is none the template's own text is mined,
+    which is right unless masks that used to hide something now keep it. Of a template that today's
+    masks split, the alias is the part to which its body belongs.
+    """
+    old = list(book.templates)
+    mined = mine(pl.Series([bodies.get(key, book.templates[key]) for key in old], dtype=pl.String))
+    renewed = dict(zip(old, mined["template_id"], strict=True))
+    aliases = {key: renewed.get(now, now) for key, now in book.aliases.items()}
+    aliases |= {key: now for key, now in renewed.items() if now != key}
+    return TemplateBook(dict(zip(mined["template_id"], mined["template"], strict=True)), aliases)
 
 
 def _with_kept(rows: pl.DataFrame) -> pl.DataFrame:

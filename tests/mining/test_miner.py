@@ -8,13 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.mining import TemplateBook, mine
+from pipeline.mining import MASKS_VERSION, TemplateBook, mine, renew
 from pipeline.mining.miner import MAX_TEMPLATE_CHARACTERS
 
 CASES: dict[str, list[dict[str, Any]]] = tomllib.loads(
     Path(__file__).with_name("templates.toml").read_text("utf-8")
 )
-LOGHUB = Path(__file__).parents[3] / "shared" / "logs" / "loghub"
 
 # Lines as logs have them: words, values, structure, hostile characters.
 PIECES = st.sampled_from(
@@ -143,21 +142,52 @@ def test_first_entry_of_a_book_wins() -> None:
     assert book.templates == {"a": "x", "c": "z"}
 
 
-@pytest.mark.skipif(not LOGHUB.is_dir(), reason="the labelled logs are not here")
-def test_grouping_accuracy_on_labelled_logs() -> None:
-    accuracies: list[float] = []
-    for folder in sorted(path for path in LOGHUB.iterdir() if path.is_dir()):
-        labels = pl.read_csv(
-            folder / f"{folder.name}_2k.log_structured_corrected.csv",
-            infer_schema=False, columns=["Content", "EventTemplate"],
-        )  # fmt: skip
-        mined = mine(labels["Content"])["template"].str.replace_all(r"\b[45][0-9]{2}\b", "<*>")
-        rows = labels.select("EventTemplate", template=mined)
-        both = pl.len().over("EventTemplate", "template")
-        exact = rows.select(
-            (both == pl.len().over("EventTemplate")) & (both == pl.len().over("template"))
-        )
-        accuracies.append(float(exact.to_series().sum()) / labels.height)
+def test_book_of_older_masks_is_renewed_with_aliases() -> None:
+    (now,) = mine(pl.Series("body", ["disk 3 failed"]))["template_id"].to_list()
+    kept = mine(pl.Series("body", ["stock: status 404"]))["template_id"][0]
+    old = TemplateBook(
+        {"a": "disk 3 failed", "b": "disk 4 failed", "c": "stock: status <*>"}, {"z": "a"}, 1
+    )
 
-    assert len(accuracies) == 8
-    assert sum(accuracies) / 8 >= 0.99
+    book = renew(old, {"c": "stock: status 404"})
+
+    assert book.masks_version == MASKS_VERSION
+    assert book.aliases == {"a": now, "b": now, "c": kept, "z": now}
+    assert [book.current(key) for key in ("a", "c", "z", now, "other")] == [
+        now, kept, now, now, "other",
+    ]  # fmt: skip
+    assert book.templates == {now: "disk <*> failed", kept: "stock: status 404"}
+
+
+def test_renewing_a_book_of_these_masks_changes_nothing() -> None:
+    book = TemplateBook()
+    mine(pl.Series("body", ["disk 3 failed", "GET /x failed with status 404"]), book)
+
+    assert renew(book, {}).aliases == {}
+    assert renew(book, {}).templates == book.templates
+
+
+def test_aliases_survive_saving(tmp_path: Path) -> None:
+    book = TemplateBook({"a": "x", "b": "y"}, {"old": "a"}, masks_version=1)
+    book.save(tmp_path / "book.jsonl")
+    again = TemplateBook.load(tmp_path / "book.jsonl")
+
+    assert (again.templates, again.aliases, again.masks_version) == (
+        book.templates, book.aliases, 1,
+    )  # fmt: skip
+
+
+NUMBERED = st.sampled_from(
+    ["status: 404", "HTTP/1.1", "errno 13", "exit code 1", "Foo#12", "sha256", "x509", "s3", "7",
+     "SQLSTATE 42P01", '"GET /a HTTP/1.1" 404', "utf-8", "a1b2c3d4e5f6", "took 12 ms", "failed"]
+)  # fmt: skip
+
+
+@given(st.lists(NUMBERED, min_size=1, max_size=5).map(" ".join))
+@settings(max_examples=30, deadline=None)
+def test_shape_finds_the_template_that_patterns_find(body: str) -> None:
+    from pipeline.mining import miner
+
+    by_patterns = miner._templates(pl.Series("text", [body]))["template"].to_list()
+
+    assert templates(body) == by_patterns
