@@ -95,7 +95,8 @@ def load_formats() -> tuple[Format, ...]:
     """
     folder = files("pipeline") / "formats"
     formats = [
-        parse_format(entry.name, entry.read_text(encoding="utf-8"))
+        # Their patterns are compiled by the tests: a third of a second at every start.
+        parse_format(entry.name, entry.read_text(encoding="utf-8"), checks_patterns=False)
         for entry in folder.iterdir()
         if entry.name.endswith(".toml") and not entry.name.startswith("_")
     ]
@@ -117,8 +118,11 @@ def _traffic_keys() -> Mapping[str, tuple[str, ...]]:
     return {column: tuple(keys) for column, keys in tomllib.loads(text)["fields"].items()}
 
 
-def parse_format(file_name: str, text: str) -> Format:
-    """Read one definition; raises `FormatError` naming *file_name* and what is wrong."""
+def parse_format(file_name: str, text: str, *, checks_patterns: bool = True) -> Format:
+    """Read one definition; raises `FormatError` naming *file_name* and what is wrong.
+
+    Whether patterns compile is only asked when *checks_patterns*.
+    """
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -139,14 +143,19 @@ def parse_format(file_name: str, text: str) -> Format:
             raise FormatError(
                 f"{file_name}: no time layout {layout!r}", hint=f"known: {', '.join(LAYOUTS)}"
             )
+    if checks_patterns:
+        _check_patterns(file_name, raw)
     return Format(
         name=raw["name"],
         title=raw["title"],
         kind=raw["kind"],
         priority=raw["priority"],
-        patterns=tuple(_pattern(file_name, entry) for entry in raw.get("pattern", ())),
-        counted=tuple(_counted(file_name, entry) for entry in raw.get("pattern", ())),
-        continuations=tuple(_continuation(file_name, e) for e in raw.get("continuation", ())),
+        patterns=tuple(entry["regex"] for entry in raw.get("pattern", ())),
+        counted=tuple(entry.get("counted") for entry in raw.get("pattern", ())),
+        continuations=tuple(
+            Continuation(entry["regex"], entry.get("after"))
+            for entry in raw.get("continuation", ())
+        ),
         is_block=bool(raw.get("block", False)),
         headers=tuple((entry["first"], entry["second"]) for entry in raw.get("header", ())),
         require=tuple(raw.get("require", ())),
@@ -159,34 +168,34 @@ def parse_format(file_name: str, text: str) -> Format:
     )
 
 
-def _pattern(file_name: str, entry: Mapping[str, Any]) -> str:
+def _check_patterns(file_name: str, raw: Mapping[str, Any]) -> None:
+    for entry in raw.get("pattern", ()):
+        _check_pattern(file_name, entry)
+    for entry in raw.get("continuation", ()):
+        if _compiled(file_name, entry["regex"]).groups != 1:
+            raise FormatError(
+                f"{file_name}: a continuation has exactly one group: {entry['regex'][:40]}"
+            )
+        _compiled(file_name, entry.get("after", ""))
+
+
+def _check_pattern(file_name: str, entry: Mapping[str, Any]) -> None:
     pattern: str = entry["regex"]
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise FormatError(f"{file_name}: pattern does not compile: {error}") from error
+    groups = _compiled(file_name, pattern).groupindex.keys()
     if not pattern.startswith("^"):
         raise FormatError(f"{file_name}: pattern is not anchored with ^: {pattern[:40]}")
-    if not compiled.groupindex:
+    if not groups:
         raise FormatError(f"{file_name}: pattern names no group: {pattern[:40]}")
-    return pattern
+    if counted := entry.get("counted"):
+        names = _compiled(file_name, counted).groupindex.keys()
+        if not names or not names <= groups:
+            raise FormatError(
+                f"{file_name}: counted has groups that its regex has not: {counted[:40]}"
+            )
 
 
-def _counted(file_name: str, entry: Mapping[str, Any]) -> str | None:
-    pattern: str | None = entry.get("counted")
-    if pattern is None:
-        return None
-    names = re.compile(pattern).groupindex.keys()
-    if not names or not names <= re.compile(entry["regex"]).groupindex.keys():
-        raise FormatError(f"{file_name}: counted has groups that its regex has not: {pattern[:40]}")
-    return pattern
-
-
-def _continuation(file_name: str, entry: Mapping[str, Any]) -> Continuation:
-    pattern: str = entry["regex"]
-    if re.compile(pattern).groups != 1:
-        raise FormatError(f"{file_name}: a continuation has exactly one group: {pattern[:40]}")
-    after: str | None = entry.get("after")
-    if after is not None:
-        re.compile(after)
-    return Continuation(pattern, after)
+def _compiled(file_name: str, pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise FormatError(f"{file_name}: pattern does not compile: {error}") from error

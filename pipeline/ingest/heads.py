@@ -325,7 +325,7 @@ def _decode(rows: pl.DataFrame, keys: tuple[str, ...], formats: tuple[Format, ..
     found = _Present(frame)
     choice = pl.Series([None], dtype=pl.Int32).new_from_index(0, frame.height)
     for index, format_ in enumerate(formats):
-        if format_.kind != "json":
+        if format_.kind != "json" or not all(map(found.is_possible, format_.require)):
             continue
         fits = choice.is_null()
         for key in format_.require:
@@ -341,13 +341,22 @@ class _Present:
     def __init__(self, frame: pl.DataFrame) -> None:
         self.frame = frame
         self.known: dict[str, pl.Series] = {}
+        self.filled = {name for name in frame.columns if frame[name].null_count() < frame.height}
+
+    def is_possible(self, alternatives: str) -> bool:
+        """Tell whether some row may have one of the keys; costs no look at the rows."""
+        return any(
+            key in self.filled or key.partition(".")[0] in self.filled
+            for key in alternatives.split("|")
+        )
 
     def any_of(self, alternatives: str) -> pl.Series:
         """Return the rows that have one of the keys that a format's `require` names."""
         if alternatives not in self.known:
             nothing = pl.Series([False], dtype=pl.Boolean).new_from_index(0, self.frame.height)
             for key in alternatives.split("|"):
-                nothing |= self._has(key)
+                if self.is_possible(key):
+                    nothing |= self._has(key)
             self.known[alternatives] = nothing
         return self.known[alternatives]
 

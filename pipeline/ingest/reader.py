@@ -275,14 +275,10 @@ class Reader:
         if len(lines) < MIN_ORDER_STEPS:
             return 0, 0, False
         records = _keyed(peel(lines, profile.layers, b"")).with_row_index("row")
-        heads = match(records["payload"], profile.formats, len(profile.shares))
-        records = records.with_columns(
-            format_index=heads.format_index, pattern_index=heads.pattern_index
-        )
-        read = parse.read_heads(records, heads.objects, profile.formats)
-        steps = read.sort("row").select(
-            pl.coalesce("payload_timestamp", "observed_timestamp").alias("time"), "key"
-        )
+        if records["observed_timestamp"].null_count() == 0:
+            steps = records.select("key", time="observed_timestamp")
+        else:
+            steps = self._own_times(records, profile)
         steps = steps.drop_nulls("time")
         signs = steps.select(pl.col("time").diff().over("key").dt.total_microseconds().sign())[
             "time"
@@ -291,6 +287,21 @@ class Reader:
         half = len(times) // 2
         falls = half > 0 and times.head(half).median() > times.tail(half).median()  # type: ignore[operator]
         return int((signs > 0).sum()), int((signs < 0).sum()), bool(falls)
+
+    @staticmethod
+    def _own_times(records: pl.DataFrame, profile: Profile) -> pl.DataFrame:
+        """Read `time` of each of *records*, with its `key`; only the formats of the sample are
+        asked, since lines that these do not take tell nothing of the order.
+        """
+        likely = profile.formats[: len(profile.shares)]
+        heads = match(records["payload"], likely, len(likely))
+        records = records.with_columns(
+            format_index=heads.format_index, pattern_index=heads.pattern_index
+        )
+        read = parse.read_heads(records, heads.objects, likely)
+        return read.sort("row").select(
+            "key", time=pl.coalesce("payload_timestamp", "observed_timestamp")
+        )
 
     def _open_scanner(self, profile: Profile) -> Scanner | None:
         options = self.options

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import polars as pl
@@ -12,6 +13,7 @@ from pipeline.ingest import load_formats
 from pipeline.ingest.detect import detect, find_layers
 from pipeline.ingest.formats import Format, Sample, parse_format
 from pipeline.ingest.heads import match
+from pipeline.ingest.languages import parse_language
 from pipeline.ingest.parse import read_details, read_heads
 from tests.ingest.support import options, read_text
 
@@ -243,3 +245,16 @@ def test_a_broken_definition_is_refused_with_its_reason(old: str, new: str, reas
     with pytest.raises(FormatError, match=r"mine\.toml") as caught:
         parse_format("mine.toml", GOOD.replace(old, new, 1))
     assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize("folder", ["formats", "exceptions"])
+def test_every_pattern_that_is_shipped_compiles(folder: str) -> None:
+    parse = {"formats": parse_format, "exceptions": parse_language}[folder]
+    entries = [
+        entry
+        for entry in (files("pipeline") / folder).iterdir()
+        if entry.name.endswith(".toml") and not entry.name.startswith("_")
+    ]
+    assert entries
+    for entry in entries:
+        parse(entry.name, entry.read_text(encoding="utf-8"), checks_patterns=True)
