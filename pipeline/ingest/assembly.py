@@ -308,7 +308,8 @@ def _decide(some: pl.DataFrame, max_event_lines: int) -> pl.DataFrame:
     is_trace = (
         pl.col("opens").is_not_null()
         | pl.col("accepted")
-        | pl.col("is_at")
+        # A frame by itself names nothing: no error is made of it.
+        | (pl.col("is_at") & ~pl.col("is_start"))
         | (pl.col("framelike") & (pl.col("open") != _NO_LANGUAGE))
         | (pl.col("named") & (pl.col("framed") | ~pl.col("is_start")))
         | pl.col("payload").str.contains(r"^\t/\S+:[0-9]+")

@@ -47,14 +47,22 @@ _SCHEMA: dict[str, Any] = {
     "kind": str,
     "priority": int,
     "pattern": [{"regex": str, "counted": str}],
-    "continuation": [{"regex": str}],
+    "continuation": [{"regex": str, "after": str}],
+    "block": bool,
+    "header": [{"first": str, "second": str}],
     "require": [str],
     "fields": {"*": [str]},
     "timestamp": {"layouts": [str], "zone": str},
     "severity": {"*": int},
     "sample": [{"line": str, "expect": {"*": object}}],
 }
-_WORDS = {str: "text", int: "a whole number", list: "a list", dict: "a table"}
+_WORDS = {
+    str: "text",
+    bool: "true or false",
+    int: "a whole number",
+    list: "a list",
+    dict: "a table",
+}
 
 
 @dataclass(frozen=True, slots=True)
