@@ -1,6 +1,6 @@
 """False alarms, power, intervals and onset of `pipeline.detection` on counts with planted truths.
 
-    python benchmarks/detection.py [--quick] [--batches N] [--part alarms|power|intervals|onset|all]
+    python benchmarks/detection.py [--quick] [--batches N] [--part PART]
 
 Two families of noise that share nothing but the layout:
 
@@ -29,7 +29,7 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from pipeline.detection import cap_storms, detect, find_onset
+from pipeline.detection import audit_baseline, cap_storms, cut_out, detect, find_onset
 from pipeline.model import Window
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -235,6 +235,10 @@ def ours(draw: Draw) -> pl.DataFrame:
     baseline, candidate = windows(draw.setting)
     minutes = cap_storms(minute_table(draw), baseline)
     found = detect(hourly_table(draw, minutes), baseline, candidate)
+    return _in_order(found)
+
+
+def _in_order(found: pl.DataFrame) -> pl.DataFrame:
     return found.with_columns(at=pl.col("series_id").str.slice(1).cast(pl.Int64)).sort("at")
 
 
@@ -379,6 +383,69 @@ def intervals(family: str, batches: int, seed: int) -> dict[str, tuple[float, in
     return {name: (100 * float(np.mean(values)), len(values)) for name, values in tally.items()}
 
 
+# Hours before the baseline's end, rate, factor: faults that run when the candidate begins.
+_CONTAMINATED = ((3, 10.0, math.inf), (3, 30.0, math.inf), (12, 5.0, 3.0), (12, 5.0, 10.0))
+
+
+def _audited(draw: Draw) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Return verdicts without and with the audit of the baseline, and the audit."""
+    baseline, candidate = windows(draw.setting)
+    series = hourly_table(draw, cap_storms(minute_table(draw), baseline))
+    audit = audit_baseline(series, baseline, candidate)
+    plain = detect(series, baseline, candidate)
+    cut = detect(cut_out(series, audit), baseline, candidate)
+    return _in_order(plain), _in_order(cut), audit
+
+
+def baselines(family: str, windows_wanted: int, seed: int) -> dict[str, tuple[float, int]]:
+    """What the audit cuts from clean baselines, what it costs, and what it finds."""
+    rng = np.random.default_rng([seed, 5])
+    tally: dict[str, list[float]] = defaultdict(list)
+    for name, hours, only in (
+        ("7 d", (168, 24), None), ("storms, 7 d", (168, 24), _STORM), ("2 d", (48, 24), None),
+        ("1 d", (24, 24), None),
+    ):  # fmt: skip
+        tested = 0
+        while tested < windows_wanted:
+            setting = Setting(*hours, only_kind=only)
+            draw = FAMILIES[family](rng, setting)
+            plain, cut, audit = _audited(draw)
+            count = len(draw.counts)
+            tested += count
+            cuts = audit.filter("is_cut").height
+            tally[f"clean, {name}: stretches cut"] += [1000.0] * cuts + [0.0] * (count - cuts)
+            for label, found in (("without", plain), ("with", cut)):
+                hits = found["is_regression"].to_list()
+                tally[f"clean, {name}: false alarms {label} audit"] += [
+                    1000.0 * hit for hit in hits
+                ]
+    for _ in range(max(windows_wanted // 250, 4)):
+        for length in (24, 168):
+            _contaminated(rng, family, length, tally)
+    return {name: (float(np.mean(values)), len(values)) for name, values in tally.items()}
+
+
+def _contaminated(rng: Generator, family: str, length: int, tally: dict[str, list[float]]) -> None:
+    planted = [(rate, factor) for _, rate, factor in _CONTAMINATED] * 2
+    setting = Setting(length, 24, 40, planted=tuple(planted))
+    draw = FAMILIES[family](rng, setting)
+    # The fault of each class begins inside the baseline, not at its end.
+    for index, (before, _, factor) in enumerate(_CONTAMINATED * 2):
+        first = draw.split - 60 * before
+        own = draw.rates[index, first : draw.split]
+        counts = rng.poisson(own * (1.0 if math.isinf(factor) else factor))
+        draw.counts[index, first : draw.split] = (
+            counts * np.repeat(draw.covered, 60)[first : draw.split]
+        )
+    plain, cut, audit = _audited(draw)
+    found = set(audit.filter("is_cut")["series_id"])
+    for index, (before, rate, factor) in enumerate(_CONTAMINATED * 2):
+        label = f"{_label(rate, factor)} since {before} h before the end of {length} h"
+        tally[f"{label}: cut"].append(100.0 * (f"s{index}" in found))
+        tally[f"{label}: found without audit"].append(100.0 * plain["is_regression"][index])
+        tally[f"{label}: found with audit"].append(100.0 * cut["is_regression"][index])
+
+
 def onsets(family: str, batches: int, seed: int) -> dict[str, tuple[float, ...]]:
     """Onset in minutes: planted -> (median, p90, coverage %, median width, first line, n)."""
     cells = ((30.0, 1.51), (5.0, 2.0), (30.0, 2.0), (5.0, 3.0), (30.0, 3.0), (1.0, 10.0),
@@ -458,7 +525,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--family", choices=[*FAMILIES, "both"], default="both")
     parser.add_argument(
-        "--part", choices=["alarms", "power", "intervals", "onset", "all"], default="all"
+        "--part",
+        choices=["alarms", "power", "intervals", "baseline", "onset", "all"],
+        default="all",
     )
     options = parser.parse_args(arguments)
     wanted = options.windows or (2_000 if options.quick else 10_000)
@@ -474,6 +543,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.part in ("intervals", "all"):
             print("\nIntervals\n\n| what | % | n |\n| --- | ---: | ---: |")
             for name, (value, size) in sorted(intervals(family, batches, options.seed).items()):
+                print(f"| {name} | {value:.1f} | {size} |")
+        if options.part in ("baseline", "all"):
+            print("\nBaseline audit (clean: per 1000 classes; planted: %)\n")
+            print("| what | value | n |\n| --- | ---: | ---: |")
+            for name, (value, size) in baselines(family, wanted // 2, options.seed).items():
                 print(f"| {name} | {value:.1f} | {size} |")
         if options.part in ("onset", "all"):
             print("\nOnset (minutes)\n")

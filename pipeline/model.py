@@ -153,11 +153,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """A stretch that was cut out of a window, and why."""
+    """A stretch that was cut out of a window, and why; of one class only where it names one."""
 
     start: datetime
     end: datetime
     reason: str
+    finding_id: str | None = None
+    event_count: int | None = None  # of that class, or of all errors, in the stretch
+    expected_count: float | None = None  # by the rest of the window
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,6 +390,8 @@ class Finding:
     knowledge: Knowledge | None
     scope_name: str | None = None  # the logger that most of its events name
     premise_id: str | None = None  # what explains its change away: then it is no regression
+    # Stretches of the baseline that the test left out: *baseline_count* has their events.
+    baseline_excluded: list[Exclusion] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

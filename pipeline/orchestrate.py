@@ -12,12 +12,15 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from pipeline import store
 from pipeline.detection import (
+    audit_baseline,
     cap_storms,
+    cut_out,
     detect,
     expected_band,
     find_onset,
@@ -462,6 +465,7 @@ class _Court:
     shares: pl.DataFrame
     covered: pl.DataFrame
     traffic: pl.DataFrame
+    audit: pl.DataFrame | None = None  # in shifted time; None before the baseline was looked at
 
     def capped(self, minutes: pl.DataFrame) -> pl.DataFrame:
         """Return minute counts, by `series_id`, with storms cut."""
@@ -477,7 +481,14 @@ class _Court:
 
     def compare(self, series: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return the verdicts on *series*, and its points with what was expected."""
-        return _compare(series, self.grid, self.choice, self.baseline)
+        return _compare(self.cut(series), self.grid, self.choice, self.baseline)
+
+    def cut(self, series: pl.DataFrame) -> pl.DataFrame:
+        """Leave out of the baseline what the audit found not to be normal."""
+        if self.audit is None:
+            return series
+        shifted = cut_out(shift_baseline(series, self.choice.shift), self.audit)
+        return shift_baseline(shifted, -self.choice.shift)
 
 
 def _test(
@@ -495,11 +506,15 @@ def _test(
     capped = court.capped(minutes)
     series = court.series(capped)
     total = total_series(marts["service_minutes"], grid, covered, traffic)
+    audit = audit_baseline(shift_baseline(series, choice.shift), baseline, choice.candidate)
+    court = replace(court, audit=audit)
     verdicts, hourly = court.compare(series)
     total_verdict, total_hourly = court.compare(total)
     premises, verdicts = _audit(marts, minutes, verdicts, court, ask)
-    onsets = _onsets(verdicts, series, capped, marts["finding_services"], choice, coverage)
-    return Tested(capped, verdicts, hourly, total_verdict, total_hourly, onsets, premises)
+    audit = audit.with_columns(pl.col("start", "end") + pl.lit(choice.shift))
+    services_of = marts["finding_services"]
+    onsets = _onsets(verdicts, court.cut(series), capped, services_of, choice, coverage, audit)
+    return Tested(capped, verdicts, hourly, total_verdict, total_hourly, onsets, audit, premises)
 
 
 def _audit(
@@ -567,31 +582,66 @@ def _onsets(
     services: pl.DataFrame,
     choice: Choice,
     coverage: Coverage,
+    audit: pl.DataFrame,
 ) -> dict[str, Onset]:
     """Date every class that rose, confirmed or suspected."""
     if verdicts.is_empty():
         return {}
     onsets = {}
-    baseline = [Window(w.start - choice.shift, w.end - choice.shift) for w in choice.baseline]
-    for name, before in (
-        verdicts.filter(pl.col("confidence") != "none")
-        .select("series_id", "baseline_count")
-        .iter_rows()
-    ):
+    for row in verdicts.filter(pl.col("confidence") != "none").iter_rows(named=True):
+        name = row["series_id"]
         weights = dict(
             shares_of(services.filter(pl.col("finding_id") == name))
             .select("service_name", "weight")
             .iter_rows()
         )
-        covered = minute_coverage(choice, coverage, weights)
-        own = shift_baseline(series.filter(pl.col("series_id") == name), choice.shift)
-        rows = minutes.filter(
-            (pl.col("series_id") == name) & (pl.col("window_name") == "candidate")
-        )
-        onset = find_onset(onset_minutes(own, rows, covered), baseline, choice.candidate)
+        own = series.filter(pl.col("series_id") == name)
+        counts = minutes.filter(pl.col("series_id") == name)
+        onset = _onset(row, own, counts, weights, choice, coverage, audit)
         if onset is not None:
-            onsets[name] = refine_onset(onset, rows["first_timestamp"], is_new=before == 0)
+            onsets[name] = onset
     return onsets
+
+
+# A fault that ran before the candidate began may have begun this much before it stood out.
+_BEFORE_RUNNING = timedelta(hours=2)
+
+
+def _onset(
+    verdict: Mapping[str, Any],
+    series: pl.DataFrame,
+    minutes: pl.DataFrame,
+    services: Mapping[str, float],
+    choice: Choice,
+    coverage: Coverage,
+    audit: pl.DataFrame,
+) -> Onset | None:
+    """Date one series' rise; that of a fault that already ran lies before the candidate window."""
+    begin = choice.candidate.start
+    running = audit.filter(
+        (pl.col("series_id") == verdict["series_id"]) & (pl.col("end") == begin) & pl.col("is_cut")
+    )
+    if running.height and not choice.shift:
+        begin = max(running["start"][0] - _BEFORE_RUNNING, choice.baseline[-1].start)
+    covered = minute_coverage(choice, coverage, services, begin)
+    in_question = (pl.col("window_name") == "candidate") | (pl.col("bucket_start") >= begin)
+    rows = minutes.filter(in_question)
+    # As in the test: events beside the errors are no excuse unless the baseline proves them one.
+    is_proven = verdict["offset"] == "events" or "requests" in series["exposure_kind"]
+    frame = onset_minutes(
+        shift_baseline(series, choice.shift), rows, covered, with_exposure=is_proven
+    )
+    baseline = [
+        Window(w.start - choice.shift, min(w.end, max(begin, w.start)) - choice.shift)
+        if w.end == choice.candidate.start
+        else Window(w.start - choice.shift, w.end - choice.shift)
+        for w in choice.baseline
+    ]
+    onset = find_onset(frame, baseline, Window(begin, choice.candidate.end))
+    if onset is None:
+        return None
+    is_new = verdict["baseline_count"] == 0
+    return refine_onset(onset, rows["first_timestamp"], is_new=is_new)
 
 
 def _run(settings: Settings, stamp: _Stamp) -> Run:

@@ -540,3 +540,28 @@ def test_exit_status(
     found = replace(result, findings=[one], verdict=verdict)
 
     assert orchestrate.exit_code(found, fail_on) == expected
+
+
+def test_a_fault_of_the_last_hours_of_the_baseline_is_found_and_said(tmp_path: Path) -> None:
+    rng = random.Random(21)
+    logs = write(
+        tmp_path / "logs",
+        {
+            "api": requests(rng, 0, 48, 200, 0.02) + errors(rng, 21, 48, 15, "cache exploded"),
+            "worker": beats(rng, 0, 48) + errors(rng, 0, 48, 4, "job failed, giving up"),
+        },
+    )
+
+    result = analyze(tmp_path / "out", [logs])
+
+    found = finding(result, "cache exploded")
+    assert (found.state, found.is_regression) == (State.NEW, True)
+    (cut,) = found.baseline_excluded
+    assert abs(cut.start - (START + 21 * HOUR)) <= HOUR
+    assert cut.end == result.windows.candidate.start
+    assert cut.event_count == found.baseline_count > 0
+    assert cut in result.windows.baseline.excluded
+    # It is told when it began, though that is before the window under question.
+    assert found.onset is not None and abs(found.onset - (START + 21 * HOUR)) <= HOUR / 2
+    assert [one.finding_id for one in result.findings if one.is_regression] == [found.finding_id]
+    assert "Left out of its baseline" in (tmp_path / "out" / "report.md").read_text("utf-8")

@@ -7,9 +7,9 @@ from typing import Any
 
 import polars as pl
 
+from pipeline.diagnosis import audits, statements
 from pipeline.diagnosis import chain as chains
 from pipeline.diagnosis import findings as building
-from pipeline.diagnosis import statements
 from pipeline.diagnosis.correlates import find_correlates
 from pipeline.diagnosis.coverage import EVERYTHING
 from pipeline.diagnosis.coverage import Coverage as ServiceCoverage
@@ -55,6 +55,7 @@ class Tested:
     total_verdict: pl.DataFrame
     total_hourly: pl.DataFrame
     onsets: Mapping[str, Onset]
+    audit: pl.DataFrame
     premises: Sequence[Premise] = ()
 
 
@@ -71,6 +72,8 @@ def assemble(
 ) -> Result:
     """Return the result of a run; *marts* by the names of `queries/marts`."""
     windows = _windows(marts["window_totals"], choice, coverage)
+    cuts, steps = audits.read_audit(tested.audit, marts["finding_totals"])
+    windows.baseline.excluded.extend(audits.of_window(cuts, coverage))
     found = building.build_findings(
         building.Tables(
             totals=marts["finding_totals"],
@@ -88,6 +91,7 @@ def assemble(
         choice.candidate.end,
         windows.candidate.covered_seconds,
         tested.premises,
+        cuts,
     )
     totals = _totals(windows, tested.total_verdict, interval)
     rises = {
@@ -113,7 +117,7 @@ def assemble(
             unclassified_share=_unclassified_share(found),
             sources=_sources(ledger),
             gaps=gaps,
-            warnings=_warnings(tested.premises, choice, ledger, windows),
+            warnings=[*_warnings(tested.premises, choice, ledger, windows), *steps],
             service_count=marts["service_minutes"]["service_name"].n_unique(),
         ),
         findings=found,

@@ -191,10 +191,17 @@ def all_buckets(choice: Choice, seconds: int) -> list[tuple[WindowName, datetime
 
 
 def minute_coverage(
-    choice: Choice, coverage: Coverage, services: Mapping[str, float]
+    choice: Choice, coverage: Coverage, services: Mapping[str, float], begin: datetime
 ) -> list[tuple[datetime, float]]:
-    """Return (start, covered seconds) of every minute of the candidate window."""
+    """Return (start, covered seconds) of every minute from *begin* to the candidate's end.
+
+    *begin* is the candidate's start, or lies in the stretch of baseline that ends there.
+    """
+    parts: list[tuple[WindowName, Window]] = [("candidate", choice.candidate)]
+    if begin < choice.candidate.start:
+        parts.insert(0, ("baseline", Window(begin, choice.candidate.start)))
     return [
-        (start, coverage.covered_seconds(services, "candidate", start, end))
-        for start, end in buckets(choice.candidate, 60)
+        (start, coverage.covered_seconds(services, name, start, end))
+        for name, window in parts
+        for start, end in buckets(window, 60)
     ]

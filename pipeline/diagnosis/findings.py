@@ -12,6 +12,7 @@ from pipeline.model import (
     CodeLocation,
     Confidence,
     Correlate,
+    Exclusion,
     Finding,
     HourlyPoint,
     Interarrival,
@@ -65,12 +66,13 @@ def build_findings(
     candidate_end: datetime,
     candidate_seconds: float,
     premises: Sequence[Premise] = (),
+    excluded: Sequence[Exclusion] = (),
 ) -> list[Finding]:
     """Return a finding for each row of *tables.totals*, worse ones first.
 
     *verdicts* has `series_id` = finding_id; *hourly* one row per series and bucket with
     `expected_count`, `lower`, `upper`. A finding without a verdict (no baseline) has state unknown
-    and no expectation.
+    and no expectation. *excluded*: what was cut out of the baseline of all classes or of one.
     """
     verdicts = {row["series_id"]: row for row in tables.verdicts.iter_rows(named=True)}
     services = _grouped(tables.services, "finding_id")
@@ -103,6 +105,7 @@ def build_findings(
                 candidate_rate=3600 * row["candidate_count"] / candidate_seconds
                 if candidate_seconds
                 else None,
+                excluded=[one for one in excluded if one.finding_id == name],
             )
         )
     return sorted(found, key=_badness)
@@ -139,6 +142,7 @@ def _finding(
     hourly: list[HourlyPoint],
     knowledge: Knowledge | None,
     candidate_rate: float | None,
+    excluded: list[Exclusion],
 ) -> Finding:
     kind = row["kind"]
     # Warnings are never a regression: they are tested and shown, and decide nothing.
@@ -183,6 +187,7 @@ def _finding(
         knowledge=knowledge,
         scope_name=row["scope_name"],
         premise_id=premise_id,
+        baseline_excluded=excluded,
     )
 
 

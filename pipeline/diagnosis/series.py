@@ -179,19 +179,21 @@ def shares_of(services: pl.DataFrame) -> pl.DataFrame:
 
 
 def onset_minutes(
-    series: pl.DataFrame, minutes: pl.DataFrame, covered: list[tuple[datetime, float]]
+    series: pl.DataFrame,
+    minutes: pl.DataFrame,
+    covered: list[tuple[datetime, float]],
+    *,
+    with_exposure: bool,
 ) -> pl.DataFrame:
     """Return one series' buckets as `detection.find_onset` takes them.
 
-    *series*: its rows of `finding_series` (the baseline's are kept as they are); *minutes*: its
-    minute counts in the candidate window; *covered*: start and covered seconds of every candidate
-    minute.
+    *series*: its rows of `finding_series` (the baseline's before the first of *covered* are kept as
+    they are); *minutes*: its minute counts from there on; *covered*: start and covered seconds of
+    every minute in which the rise may have begun. A bucket's exposure is spread over its minutes as
+    far as they are covered.
     """
     columns = ["bucket_start", "event_count", "capped_count", "covered_seconds"]
-    schema: Schema = {
-        "bucket_start": TIMESTAMP,
-        "covered_seconds": pl.Float64,
-    }
+    schema: Schema = {"bucket_start": TIMESTAMP, "covered_seconds": pl.Float64}
     grid = pl.DataFrame(covered, schema=schema, orient="row")
     counts = minutes.group_by("bucket_start").agg(
         pl.col("event_count").sum(), pl.col("capped_count").sum()
@@ -199,8 +201,26 @@ def onset_minutes(
     candidate = grid.join(counts, on="bucket_start", how="left").with_columns(
         pl.col("event_count").fill_null(0), pl.col("capped_count").fill_null(0)
     )
-    baseline = series.filter(pl.col("window_name") == "baseline")
+    before = pl.col("window_name") == "baseline"
+    baseline = series.filter(before & (pl.col("bucket_start") < grid["bucket_start"].min()))
+    if with_exposure and not series["exposure"].null_count():
+        columns.append("exposure")
+        candidate = _spread(candidate, series)
     return pl.concat([baseline.select(columns), candidate.select(columns)], how="vertical_relaxed")
+
+
+def _spread(minutes: pl.DataFrame, series: pl.DataFrame) -> pl.DataFrame:
+    """Add `exposure` to *minutes*: that of the bucket of *series* in which each lies."""
+    coarse = series.sort("bucket_start").select(
+        "bucket_start", at=pl.col("bucket_start"), whole=pl.col("exposure")
+    )
+    share = pl.col("covered_seconds") / pl.col("covered_seconds").sum().over("at")
+    return (
+        minutes.sort("bucket_start")
+        .join_asof(coarse, on="bucket_start", strategy="backward")
+        .with_columns(exposure=pl.col("whole") * share.fill_nan(0.0))
+        .with_columns(pl.col("exposure").fill_null(0.0))
+    )
 
 
 def onset_table(onsets: Mapping[str, Onset]) -> pl.DataFrame:

@@ -14,6 +14,7 @@ from pipeline.model import (
     Criterion,
     Endpoint,
     Evidence,
+    Exclusion,
     Finding,
     Gap,
     HealthStatement,
@@ -344,6 +345,7 @@ class _Builder:
             significance=_significance(one),
             spacing=_spacing(one),
             onset=_onset_words(one),
+            left_out=[_excluded(at) for at in one.baseline_excluded],
             services=[
                 Untrusted(
                     f"{service.service_name}: {count(service.baseline_count)} → "
@@ -620,11 +622,12 @@ def _window(name: str, facts: WindowFacts) -> WindowView:
         warnings=count(facts.warning_count) if is_known else UNKNOWN,
         requests=count(facts.request_count) if is_known else UNKNOWN,
         failed_requests=count(facts.failed_request_count) if is_known else UNKNOWN,
-        excluded=[
-            Untrusted(f"{minute(one.start)} to {minute(one.end)} UTC: {one.reason}")
-            for one in facts.excluded
-        ],
+        excluded=[_excluded(one) for one in facts.excluded],
     )
+
+
+def _excluded(one: Exclusion) -> Untrusted:
+    return Untrusted(f"{minute(one.start)} to {minute(one.end)} UTC: {one.reason}")
 
 
 def _slot_row(slot: Slot) -> SlotRow:

@@ -149,7 +149,10 @@ def test_the_minutes_of_a_gap_add_up_to_its_hours() -> None:
     busy = [minute for minute in range(48 * 60) if not 1815 <= minute < 1850]
     coverage = coverage_of(logging("api", busy))
 
-    by_minute = sum(covered for _, covered in minute_coverage(CHOICE, coverage, {"api": 1.0}))
+    by_minute = sum(
+        covered
+        for _, covered in minute_coverage(CHOICE, coverage, {"api": 1.0}, CHOICE.candidate.start)
+    )
     whole = coverage.covered_seconds({"api": 1.0}, "candidate", DAY + 24 * HOUR, DAY + 48 * HOUR)
     assert by_minute == pytest.approx(whole)
     assert whole == pytest.approx(24 * 3600 - 35 * 60 - 20)

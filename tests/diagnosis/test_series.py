@@ -197,10 +197,25 @@ def test_onset_minutes_are_the_baselines_buckets_and_every_candidate_minute() ->
     frame = series(minutes, shares(("f", "api", 1.0)), traffic())
     covered = [(CANDIDATE.start + n * MINUTE, 60.0) for n in range(514)]
 
-    found = onset_minutes(frame, minutes.filter(pl.col("window_name") == "candidate"), covered)
+    own = minutes.filter(pl.col("window_name") == "candidate")
+    found = onset_minutes(frame, own, covered, with_exposure=False)
 
     assert found.height == 9 + 514
     assert by_hour(found, "event_count") == {1: 1, 9: 3}
+
+
+def test_onset_minutes_share_the_requests_of_their_bucket() -> None:
+    minutes = counts(("f", 9 * 60, 3), ("f", 60, 1))
+    frame = series(
+        minutes, shares(("f", "api", 1.0)), traffic(("api", 60, 7, 0), ("api", 600, 90, 0))
+    )
+    covered = [(CANDIDATE.start + n * MINUTE, 60.0) for n in range(514)]
+    own = minutes.filter(pl.col("window_name") == "candidate")
+
+    found = onset_minutes(frame, own, covered, with_exposure=True)
+
+    assert found.filter(pl.col("exposure") > 0).height == 1 + 60
+    assert found["exposure"].sum() == pytest.approx(97)
 
 
 def test_only_the_baseline_is_shifted() -> None:
