@@ -348,6 +348,21 @@ class Knowledge:
 
 
 @dataclass(frozen=True, slots=True)
+class Ramp:
+    """A rate that has been growing day by day; *growth_per_day* is a ratio less one.
+
+    *reference_ratio* is the last day against the first by the fitted line, *yesterday_ratio* the
+    last day against the one before as counted (null: there is none, or it had no event).
+    """
+
+    days: int
+    growth_per_day: float
+    reference_ratio: float
+    yesterday_ratio: float | None
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What the report says of one error class, tested against its baseline."""
 
@@ -392,6 +407,7 @@ class Finding:
     premise_id: str | None = None  # what explains its change away: then it is no regression
     # Stretches of the baseline that the test left out: *baseline_count* has their events.
     baseline_excluded: list[Exclusion] = field(default_factory=list)
+    ramp: Ramp | None = None  # a rise too slow for two windows; null: none was found
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,11 +24,13 @@ from pipeline.detection import (
     detect,
     expected_band,
     find_onset,
+    find_ramps,
     rate_ratio_interval,
     refine_onset,
 )
 from pipeline.diagnosis import findings as building
 from pipeline.diagnosis.assemble import Tested, assemble
+from pipeline.diagnosis.audits import with_ramps
 from pipeline.diagnosis.coverage import EVERYTHING, Coverage, find_coverage, minute_coverage
 from pipeline.diagnosis.premises import (
     Ask,
@@ -512,9 +514,15 @@ def _test(
     total_verdict, total_hourly = court.compare(total)
     premises, verdicts = _audit(marts, minutes, verdicts, court, ask)
     audit = audit.with_columns(pl.col("start", "end") + pl.lit(choice.shift))
+    ramps = find_ramps(shift_baseline(court.cut(series), choice.shift), baseline, choice.candidate)
+    explained = [name for one in premises for name in one.finding_ids]
+    ramps = ramps.filter(~pl.col("series_id").is_in(explained))
+    verdicts = with_ramps(verdicts, ramps)
     services_of = marts["finding_services"]
     onsets = _onsets(verdicts, court.cut(series), capped, services_of, choice, coverage, audit)
-    return Tested(capped, verdicts, hourly, total_verdict, total_hourly, onsets, audit, premises)
+    return Tested(
+        capped, verdicts, hourly, total_verdict, total_hourly, onsets, audit, ramps, premises
+    )
 
 
 def _audit(

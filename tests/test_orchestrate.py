@@ -565,3 +565,24 @@ def test_a_fault_of_the_last_hours_of_the_baseline_is_found_and_said(tmp_path: P
     assert found.onset is not None and abs(found.onset - (START + 21 * HOUR)) <= HOUR / 2
     assert [one.finding_id for one in result.findings if one.is_regression] == [found.finding_id]
     assert "Left out of its baseline" in (tmp_path / "out" / "report.md").read_text("utf-8")
+
+
+def test_a_slow_ramp_is_suspected_and_said(tmp_path: Path) -> None:
+    rng = random.Random(23)
+    growing = [
+        line
+        for day in range(20)
+        for line in errors(rng, 24 * day, 24 * day + 24, 8 * 1.04**day, "queue is full")
+    ]
+    steady = errors(rng, 0, 480, 5, "job failed, giving up")
+    logs = write(tmp_path / "logs", {"worker": beats(rng, 0, 480, 30) + growing + steady})
+
+    result = analyze(tmp_path / "out", [logs], ["auto"])
+
+    found = finding(result, "queue is full")
+    assert found.ramp is not None and abs(found.ramp.growth_per_day - 0.04) < 0.01
+    assert found.confidence is not Confidence.NONE
+    assert result.verdict is not Verdict.NORMAL
+    assert finding(result, "job failed").ramp is None
+    (warning,) = (one for one in result.coverage.warnings if one.kind == "slow_ramp")
+    assert (found.error_class or found.title) in warning.text

@@ -1,14 +1,16 @@
 """Counts to findings: is a class more frequent than it was, and since when.
 
 Arrays and tables in, values out; no files, no clock. `rates` is the entry, `compare` the test,
-`storms` the guard against floods, `audit` that against a baseline which is not normal, `onset` the
-start; `intervals` and `distributions` do the arithmetic.
+`storms` the guard against floods, `audit` that against a baseline which is not normal; `ramps`
+finds what grows too slowly for two windows, `onset` the start; `intervals` and `distributions` do
+the arithmetic.
 """
 
 from pipeline.detection.audit import EVERY_CLASS, audit_baseline, cut_out
 from pipeline.detection.compare import DetectionSettings
 from pipeline.detection.intervals import rate_ratio_interval
 from pipeline.detection.onset import find_onset, refine_onset
+from pipeline.detection.ramps import find_ramps
 from pipeline.detection.rates import detect, expected_band
 from pipeline.detection.storms import cap_storms
 
@@ -21,6 +23,7 @@ __all__ = [
     "detect",
     "expected_band",
     "find_onset",
+    "find_ramps",
     "rate_ratio_interval",
     "refine_onset",
 ]

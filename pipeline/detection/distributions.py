@@ -66,6 +66,13 @@ def poisson_ppf(probability: float, mean: float) -> int:
     return nbinom_ppf(probability, mean, 0.0)
 
 
+def student_sf(t: float, freedom: float) -> float:
+    """Return P[T >= t] for Student's t with *freedom* degrees of freedom."""
+    share = freedom / (freedom + t * t)
+    tail = 0.5 * _beta(freedom / 2, 0.5, share, 1 - share)
+    return tail if t >= 0 else 1 - tail
+
+
 def beta_ppf(probability: float, a: float, b: float) -> float:
     """Return the x in [0, 1] below which a Beta(a, b) variable stays with *probability*."""
     low, high = 0.0, 1.0

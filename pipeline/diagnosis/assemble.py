@@ -56,6 +56,7 @@ class Tested:
     total_hourly: pl.DataFrame
     onsets: Mapping[str, Onset]
     audit: pl.DataFrame
+    ramps: pl.DataFrame
     premises: Sequence[Premise] = ()
 
 
@@ -73,6 +74,7 @@ def assemble(
     """Return the result of a run; *marts* by the names of `queries/marts`."""
     windows = _windows(marts["window_totals"], choice, coverage)
     cuts, steps = audits.read_audit(tested.audit, marts["finding_totals"])
+    ramps, growing = audits.read_ramps(tested.ramps, marts["finding_totals"])
     windows.baseline.excluded.extend(audits.of_window(cuts, coverage))
     found = building.build_findings(
         building.Tables(
@@ -92,6 +94,7 @@ def assemble(
         windows.candidate.covered_seconds,
         tested.premises,
         cuts,
+        ramps,
     )
     totals = _totals(windows, tested.total_verdict, interval)
     rises = {
@@ -117,7 +120,7 @@ def assemble(
             unclassified_share=_unclassified_share(found),
             sources=_sources(ledger),
             gaps=gaps,
-            warnings=[*_warnings(tested.premises, choice, ledger, windows), *steps],
+            warnings=[*_warnings(tested.premises, choice, ledger, windows), *steps, *growing],
             service_count=marts["service_minutes"]["service_name"].n_unique(),
         ),
         findings=found,

@@ -6,7 +6,7 @@ import polars as pl
 
 from pipeline.diagnosis.coverage import EVERYTHING, Coverage
 from pipeline.diagnosis.times import shown
-from pipeline.model import DataWarning, Exclusion
+from pipeline.model import Confidence, DataWarning, Exclusion, Ramp, State
 
 _NAME_CHARACTERS = 80
 
@@ -59,6 +59,46 @@ def of_window(cuts: Sequence[Exclusion], coverage: Coverage) -> list[Exclusion]:
         if gap.window == "baseline"
     ]
     return sorted([*silent, *cuts], key=lambda one: (one.start, one.end, one.finding_id or ""))
+
+
+def with_ramps(verdicts: pl.DataFrame, ramps: pl.DataFrame) -> pl.DataFrame:
+    """Return *verdicts* in which a class that grows slowly, and is called steady, is suspected."""
+    if verdicts.is_empty() or ramps.is_empty():
+        return verdicts
+    is_ramp = pl.col("series_id").is_in(ramps["series_id"].to_list()) & (
+        pl.col("state") == State.STEADY.value
+    )
+    return verdicts.with_columns(
+        state=pl.when(is_ramp).then(pl.lit(State.INCREASED.value)).otherwise("state"),
+        confidence=pl.when(is_ramp)
+        .then(pl.lit(Confidence.SUSPECTED.value))
+        .otherwise("confidence"),
+    )
+
+
+def read_ramps(
+    ramps: pl.DataFrame, totals: pl.DataFrame
+) -> tuple[dict[str, Ramp], list[DataWarning]]:
+    """Return the ramps by finding_id, and a warning for each; *ramps*: `detection.find_ramps`."""
+    names = {row["finding_id"]: _name(row) for row in totals.iter_rows(named=True)}
+    found, warnings = {}, []
+    for row in ramps.iter_rows(named=True):
+        name = row.pop("series_id")
+        found[name] = Ramp(**row)
+        text = f"{names.get(name, name)} has been growing slowly: {ramp_words(found[name])}"
+        warnings.append(DataWarning("slow_ramp", text))
+    return found, warnings
+
+
+def ramp_words(ramp: Ramp) -> str:
+    """Say how fast and for how long, against the first day and against yesterday."""
+    text = (
+        f"{100 * ramp.growth_per_day:+.1f} % a day over {ramp.days} days, "
+        f"{ramp.reference_ratio:.1f} times the first day's rate"
+    )
+    if ramp.yesterday_ratio is None:
+        return text
+    return f"{text} (against the day before: {ramp.yesterday_ratio:.2f} times)"
 
 
 def _name(row: dict[str, object]) -> str:

@@ -19,6 +19,7 @@ from pipeline.model import (
     Knowledge,
     Onset,
     Premise,
+    Ramp,
     Sample,
     ServiceCount,
     State,
@@ -67,6 +68,7 @@ def build_findings(
     candidate_seconds: float,
     premises: Sequence[Premise] = (),
     excluded: Sequence[Exclusion] = (),
+    ramps: Mapping[str, Ramp] | None = None,
 ) -> list[Finding]:
     """Return a finding for each row of *tables.totals*, worse ones first.
 
@@ -106,6 +108,7 @@ def build_findings(
                 if candidate_seconds
                 else None,
                 excluded=[one for one in excluded if one.finding_id == name],
+                ramp=(ramps or {}).get(name),
             )
         )
     return sorted(found, key=_badness)
@@ -143,6 +146,7 @@ def _finding(
     knowledge: Knowledge | None,
     candidate_rate: float | None,
     excluded: list[Exclusion],
+    ramp: Ramp | None,
 ) -> Finding:
     kind = row["kind"]
     # Warnings are never a regression: they are tested and shown, and decide nothing.
@@ -188,6 +192,7 @@ def _finding(
         scope_name=row["scope_name"],
         premise_id=premise_id,
         baseline_excluded=excluded,
+        ramp=ramp,
     )
 
 
