@@ -193,7 +193,13 @@ def _faults() -> list[dict[str, object]]:
     return json.loads(path.read_text())["faults"] if path.is_file() else []
 
 
-@pytest.mark.parametrize("fault", _faults(), ids=lambda fault: str(fault["id"]))
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(fault, id=str(fault["id"]), marks=[pytest.mark.slow] * (number > 0))
+        for number, fault in enumerate(_faults())
+    ],
+)
 def test_fault_has_its_errors_before_and_after_at_the_time_of_the_envelope(
     fault: dict[str, object],
 ) -> None:

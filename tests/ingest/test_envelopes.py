@@ -1,6 +1,7 @@
 """The same events come out of every envelope, however streams interleave and blocks end."""
 
 import json
+import os
 import random
 from datetime import datetime
 
@@ -89,7 +90,10 @@ def _columns(table: pl.DataFrame, sample: Event) -> list[dict[str, object]]:
 
 
 SOME = settings(
-    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+    max_examples=int(os.environ.get("ENVELOPE_EXAMPLES", "2")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    database=None,
 )
 
 

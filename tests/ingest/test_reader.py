@@ -29,7 +29,10 @@ def _small_blocks(size: int) -> Options:
     return Options(formats=load_formats(), keep_all=True, block_bytes=size)
 
 
-@pytest.mark.parametrize("size", [1, 7, 64, 100, 333, 1000, 4096])
+@pytest.mark.parametrize(
+    "size",
+    [pytest.param(1, marks=pytest.mark.slow), pytest.param(7, marks=pytest.mark.slow), 64, 1000],
+)
 def test_block_borders_change_nothing(size: int) -> None:
     text = _lines(0, 60)
     whole, blocks = read_text(text), read_text(text, _small_blocks(size))

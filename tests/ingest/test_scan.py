@@ -222,7 +222,7 @@ def _stamped(second: float, stream: str, text: str, odd: int) -> bytes:
     is_ended=st.booleans(),
 )
 @settings(
-    max_examples=int(os.environ.get("SCAN_EXAMPLES", "25")),
+    max_examples=int(os.environ.get("SCAN_EXAMPLES", "6")),
     deadline=None,
     # Shrinking such input takes minutes; what differs is told by the frames.
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
@@ -314,7 +314,7 @@ def _patterns(formats: tuple[Format, ...]) -> list[str]:
 
 @given(data=st.data())
 @settings(
-    max_examples=int(os.environ.get("SCAN_EXAMPLES", "40")),
+    max_examples=int(os.environ.get("SCAN_EXAMPLES", "15")),
     deadline=None,
     # Shrinking such input takes minutes; what differs is told by the frames.
     phases=(Phase.explicit, Phase.reuse, Phase.generate),

@@ -24,9 +24,9 @@ def _sources(*paths: Path | str, follows_outside: bool = False) -> list[Source]:
     return [source for stream in streams for source in stream.sources]
 
 
-def _lines(source: Source) -> tuple[list[str], Reading]:
+def _lines(source: Source, block_bytes: int = 64) -> tuple[list[str], Reading]:
     reading = Reading()
-    frames = [frame for frame, _ in read_lines(source, reading, 64)]
+    frames = [frame for frame, _ in read_lines(source, reading, block_bytes)]
     return [line for frame in frames for line in frame["line"]], reading
 
 
@@ -342,6 +342,6 @@ def test_standard_input_is_looked_at_as_a_file_is(
     }[name]
     monkeypatch.setattr(sys, "stdin", _Stdin(content))
     (stream,) = find_streams(["-"])
-    lines, reading = _lines(settled(stream).sources[0])
+    lines, reading = _lines(settled(stream).sources[0], 10_000)
     assert lines == text.splitlines()
     assert reading.error is None
