@@ -161,10 +161,8 @@ def main() -> None:
 def report_speed(lines: list[str]) -> None:
     """Print lines a second, and how many times as fast as drain3 that is."""
     ours, ours_of_cpu = speed(lines)
-    load = os.getloadavg()[0]
-    print(
-        f"{ours:,.0f} lines/s, {ours_of_cpu:,.0f} lines/CPU-s over {len(lines):,} lines, load {load:.1f}"
-    )
+    print(f"{ours:,.0f} lines/s, {ours_of_cpu:,.0f} lines/CPU-s over {len(lines):,} lines")
+    print(f"load {os.getloadavg()[0]:.1f}")
     other = speed_of_drain(lines[::_DRAIN_STEP])
     if other is None:
         print("drain3 is not installed: no comparison (pip install drain3)")

@@ -44,7 +44,7 @@ def mine(bodies: pl.Series, book: TemplateBook | None = None) -> pl.DataFrame:
     # All lines are only given their shape, and joined once; patterns see distinct texts.
     rows = pl.DataFrame({"line": lines, "shape": _shapes(lines)})
     shapes = rows["shape"].drop_nulls().unique()
-    is_kept = shapes.str.contains(_kept_shapes())
+    is_kept = _first(shapes).str.contains(_kept_shapes())
     by_shape = _templates(shapes.filter(~is_kept)).rename({"text": "shape"})
     rows = rows.join(by_shape, on="shape", how="left", maintain_order="left")
     if is_kept.any():
@@ -133,11 +133,16 @@ def _templates(texts: pl.Series) -> pl.DataFrame:
 
 def _fold(texts: pl.Series) -> pl.Series:
     """Hide what stays and write every number and hex id as 0."""
+    return _hide(_first(texts)).str.replace_all(_any_of("fold"), "0")
+
+
+def _first(texts: pl.Series) -> pl.Series:
+    """Take out what no keep may see. These masks ask of digits only that they are some."""
     texts = texts.str.replace_all(_ANY_HIDDEN, "")
     for mask in load_masks():
         if mask.stage == "first":
             texts = mask.apply(texts)
-    return _hide(texts).str.replace_all(_any_of("fold"), "0")
+    return texts
 
 
 def _mask(folded: pl.Series) -> pl.Series:

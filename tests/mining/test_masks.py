@@ -45,3 +45,11 @@ def test_stages_are_applied_in_order() -> None:
     stages = [mask.stage for mask in MASKS]
 
     assert stages == sorted(stages, key=list(STAGES).index)
+
+
+def test_first_masks_ask_for_no_certain_digit() -> None:
+    # The shape of a line, with 0 for each digit, must be found wherever the line is (miner.mine).
+    for mask in MASKS:
+        if mask.stage == "first":
+            asked = re.sub(r"\{[0-9,]+\}", "", mask.pattern).replace("[0-9", "[")
+            assert not re.search("[0-9]", asked), mask.name
