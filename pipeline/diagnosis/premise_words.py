@@ -52,7 +52,7 @@ def _level(numbers: Mapping[str, Any], service: str, where: str) -> str:
     return (
         f"{service} logged the same message as {_level_name(numbers['other_severity_number'])} "
         f"{numbers['other_baseline_count']:,} times in the baseline and "
-        f"{numbers['other_candidate_count']:,} times since; over all levels it did not rise"
+        f"{numbers['other_candidate_count']:,} times since"
     )
 
 
@@ -63,8 +63,7 @@ def _level_name(number: int) -> str:
 def _logger(numbers: Mapping[str, Any], service: str, where: str) -> str:
     return (
         f"a like class of {service} ends where it begins ({numbers['old_baseline_count']:,} events "
-        f"in the baseline, {numbers['old_candidate_count']:,} since): a new logger or format; "
-        "both together did not rise"
+        f"in the baseline, {numbers['old_candidate_count']:,} since): a new logger or format"
     )
 
 
@@ -79,8 +78,8 @@ def _amplified(numbers: Mapping[str, Any], service: str, where: str) -> str:
     return (
         f"{service} logs {numbers['candidate_events_per_request']:.1f} events a failing request, "
         f"against {numbers['baseline_events_per_request']:.1f} in the baseline; the failing "
-        f"requests themselves ({numbers['baseline_request_count']:,}, then "
-        f"{numbers['candidate_request_count']:,}) did not rise"
+        f"requests themselves are {numbers['baseline_request_count']:,}, then "
+        f"{numbers['candidate_request_count']:,}"
     )
 
 
@@ -94,7 +93,7 @@ def _far(numbers: Mapping[str, Any], service: str, where: str) -> str:
 def _far_class(numbers: Mapping[str, Any], service: str, where: str) -> str:
     return (
         f"{numbers['far_count']:,} of its {_many(numbers['event_count'], 'event')} carry a time "
-        "more than 24 h from that of their envelope and came late; without them it did not rise"
+        "more than 24 h from that of their envelope and came late"
     )
 
 
@@ -118,7 +117,7 @@ def _zone_class(numbers: Mapping[str, Any], service: str, where: str) -> str:
     return (
         f"{service} changed its zone; by its envelope's clock there are "
         f"{numbers['baseline_count']:,} events in the baseline and "
-        f"{numbers['candidate_count']:,} since, which is no rise"
+        f"{numbers['candidate_count']:,} since"
     )
 
 
@@ -189,8 +188,7 @@ def _lost(numbers: Mapping[str, Any], service: str, where: str) -> str:
 def _lost_class(numbers: Mapping[str, Any], service: str, where: str) -> str:
     return (
         f"{_many(numbers['lost_count'], 'line')} of {service} were left out of its baseline of "
-        f"{numbers['event_count']:,}; with {numbers['factor']:.1f} times its baseline it did not "
-        "rise"
+        f"{numbers['event_count']:,}, which is taken {numbers['factor']:.1f} times therefore"
     )
 
 

@@ -33,7 +33,7 @@ _TWIN_SHARE = 0.95
 _TWIN_SECONDS = 1.0
 # Below this growth of events per failure, a rise is hardly made by it.
 _GROWTH = 1.3
-# What one level or logger lost must be at least half of what the other gained.
+# One level or logger must have lost half of what it had, or of what the other gained.
 _MOVED = 0.5
 # Of the old logger's events this share may come after the new one began: instances are replaced one
 # by one.
@@ -250,14 +250,14 @@ def _same_template(facts: Facts, name: str) -> tuple[str, ...]:
 
 
 def _has_moved(facts: Facts, name: str, others: Mapping[WindowName, int]) -> bool:
-    """Tell whether the others lost at least half of what this class gained."""
+    """Tell whether the others lost half of what they had, or of what this class gained."""
     before, after = facts.seconds["baseline"], facts.seconds["candidate"]
     scale = after / before if before else 0.0
     gained = facts.totals[name]["candidate_count"] - (
         facts.verdicts[name].get("expected_count") or 0.0
     )
     lost = others["baseline"] * scale - others["candidate"]
-    return bool(lost >= _MOVED * gained)
+    return bool(lost >= _MOVED * min(gained, others["baseline"] * scale))
 
 
 def _loggers(facts: Facts) -> Iterable[Doubt]:
@@ -629,7 +629,7 @@ def settle(
     """Return the premises, and for each finding that one explains away its verdict without it.
 
     *retested*: verdict by the place of its doubt. A finding is explained by the first doubt that
-    does; a doubt of one finding that explains nothing is left out.
+    does; a doubt that explains nothing is told all the same, and names no finding.
     """
     verdicts: dict[str, Row] = {}
     premises: list[Premise] = []
@@ -641,14 +641,15 @@ def settle(
             verdict = retested.get(place)
             if doubt.state is not None:
                 verdict = {"state": doubt.state.value, "confidence": "none"}
-            is_explained = verdict is not None and not is_risen(verdict)
-            if verdict is None or not is_explained or name in verdicts:
+            if verdict is None or name in verdicts:
                 continue
-            found = [name, *(one for one in doubt.partners if one not in verdicts)]
-            verdicts.update(dict.fromkeys(found, verdict))
+            if not is_risen(verdict):
+                found = [name, *(one for one in doubt.partners if one not in verdicts)]
+                verdicts.update(dict.fromkeys(found, verdict))
         text = text_of(doubt.kind, doubt.query_id, doubt.numbers, doubt.service_name, doubt.window)
         if name is not None:
-            text = f"{titles.get(name, name)}: {_LOOKS[doubt.state]}: {text}"
+            looks = _LOOKS[doubt.state] if found else "rose without this, too"
+            text = f"{titles.get(name, name)}: {looks}: {text}"
         premises.append(
             Premise(
                 premise_id=f"p{next(numbered)}",

@@ -29,8 +29,8 @@ from tests.premises.writers import (
 NOW = "2026-03-03"
 
 
-def analyze(folder: Path, out: Path) -> Result:
-    settings = Settings(baseline=("24h",))
+def analyze(folder: Path, out: Path, *, keeps_all: bool = False) -> Result:
+    settings = Settings(baseline=("24h",), keeps_all_events=keeps_all)
     return orchestrate.analyze([str(folder)], settings, out=out, documents=(), now=NOW)
 
 
@@ -93,11 +93,19 @@ def test_lines_written_twice_in_one_stream(tmp_path: Path) -> None:
     assert_explained(result, "duplicate_lines", "declined")
 
 
+def assert_beside(result: Result, kind: str, text: str) -> None:
+    """The rise of *text* is real, the artefact of *kind* beside it told, and explains nothing."""
+    found = finding(result, text)
+    assert found.is_regression and found.premise_id is None
+    assert len(regressions(result)) == 2
+    assert [one.finding_ids for one in premises(result, kind)] == [[]]
+    assert "rose without this, too" in premises(result, kind)[0].text
+
+
 def test_a_rise_of_lines_written_twice_is_a_rise(tmp_path: Path) -> None:
     result = judged(tmp_path, changed(three_times(usual()), doubled))
 
-    assert finding(result, "declined").is_regression
-    assert len(regressions(result)) == 2
+    assert_beside(result, "duplicate_lines", "declined")
 
 
 @pytest.mark.parametrize("name", ["api.log", "copy-of-api.log"])
@@ -137,8 +145,22 @@ def test_a_rise_of_a_renamed_level_is_a_rise(tmp_path: Path) -> None:
     warned = [replace(record, level="WARN") for record in three_times(usual())]
     result = judged(tmp_path, changed(warned, lambda one: [replace(one, level="ERROR")]))
 
-    assert finding(result, "declined").is_regression
-    assert len(regressions(result)) == 2
+    assert_beside(result, "level_renamed", "declined")
+
+
+@pytest.mark.parametrize("keeps_all", [True, False])
+def test_a_level_below_warning_is_known_where_such_events_are_kept(
+    tmp_path: Path, keeps_all: bool
+) -> None:
+    rng = random.Random(1)
+    calm = [replace(record, level="INFO") for record in usual()]
+    loud = changed(calm, lambda one: [replace(one, level="ERROR")])
+    write(tmp_path / "logs", [*loud, *traffic(rng), *real(rng)])
+
+    result = analyze(tmp_path / "logs", tmp_path / "out", keeps_all=keeps_all)
+
+    assert finding(result, "declined").is_regression is not keeps_all
+    assert finding(result, "ledger segment").is_regression
 
 
 def test_errors_beside_warnings_that_go_on_are_a_rise(tmp_path: Path) -> None:
@@ -165,6 +187,7 @@ def test_a_rise_under_a_new_logger_is_a_rise(tmp_path: Path) -> None:
 
     assert finding(result, "[payment]").is_regression
     assert len(regressions(result)) == 2
+    assert all(not one.finding_ids for one in result.premises)
 
 
 def test_another_failure_in_place_of_an_old_one_is_new(tmp_path: Path) -> None:
@@ -193,7 +216,7 @@ def test_one_failure_that_is_logged_several_times(tmp_path: Path) -> None:
 def test_more_failures_that_are_logged_several_times_are_a_rise(tmp_path: Path) -> None:
     result = judged(tmp_path, changed(three_times(usual()), again))
 
-    assert finding(result, "declined").is_regression
+    assert_beside(result, "log_amplification", "declined")
 
 
 def test_one_failure_that_two_loggers_log(tmp_path: Path) -> None:
