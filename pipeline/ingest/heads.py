@@ -75,8 +75,12 @@ def match(text: pl.Series, formats: tuple[Format, ...], likely: int = 0) -> Head
     allows them.
     """
     rest = pl.DataFrame({"row": pl.int_range(len(text), dtype=pl.UInt32, eager=True), "text": text})
-    rest = rest.filter(pl.col("text").str.contains(r"^[^\s]"))
     hits: list[pl.DataFrame] = []
+    # What is indented goes on from a line before, but for the few formats that pad their beginning.
+    padded = rest.filter(pl.col("text").str.starts_with(" "))
+    if padded.height:
+        _run(padded, [test for test in _all_tests(formats) if " " in _first(test)], hits)
+    rest = rest.filter(pl.col("text").str.contains(r"^[^\s]"))
     is_object = rest["text"].str.starts_with("{")
     objects = _objects(rest.filter(is_object), formats)
     if objects.height:
@@ -155,6 +159,10 @@ def _may_begin(starts: tuple[frozenset[str], ...], shape: str) -> bool:
         character in allowed or (character == "0" and not allowed.isdisjoint(_DIGITS))
         for allowed, character in zip(starts, shape, strict=False)
     )
+
+
+def _first(test: _Test) -> frozenset[str]:
+    return test.starts[0] if test.starts else frozenset()
 
 
 @cache

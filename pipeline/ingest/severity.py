@@ -190,6 +190,8 @@ def is_strong_start(text: pl.Series) -> pl.Series:
         r"^(?:Exception in thread \"|panic: |fatal error: |goroutine [0-9]+ \["
         r"|Unhandled exception\.|Fatal Python error: |thread '[^']*' .*panicked at "
         r"|terminate called )"
+        # A tool that a start-up script runs: `modprobe: FATAL: no such module`.
+        rf"|^[A-Za-z][A-Za-z0-9_./-]{{0,60}}: (?:{_LEVEL}): "
     )
 
 
