@@ -4,7 +4,7 @@ VENV := .venv
 WHEEL := build/wheel
 RUN := $(VENV)/bin/python -m
 
-.PHONY: help demo test test-all test-wheel accuracy check docs format clean
+.PHONY: help demo test test-all test-wheel accuracy bench check docs format clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -43,6 +43,10 @@ test-wheel: $(VENV)/.installed-dev  ## the quick tests against the built wheel
 
 accuracy: $(VENV)/.installed-dev  ## how right reading is on real logs beside the repository (../shared/logs)
 	$(RUN) benchmarks.accuracy
+
+bench: $(VENV)/.installed-dev  ## false alarms, power, onsets and templates in full: an hour
+	$(RUN) benchmarks.detection
+	$(RUN) benchmarks.templates
 
 check: $(VENV)/.installed-dev  ## style, types, import contract, SQL
 	$(RUN) ruff check .

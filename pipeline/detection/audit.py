@@ -5,7 +5,7 @@ stretch of buckets that its rest explains worst is looked for (Poisson's likelih
 stretches of growing length: a scan statistic, Kulldorff, Communications in Statistics 26, 1997)
 and tested as the candidate is: a negative binomial of the rest's own noise, predicted from the
 rest. Decided on baseline counts alone, with one exception: what the candidate repeats at the same
-time of day is a schedule. `docs/decisions/005-baseline-audit.md` has what was measured.
+time of day is a schedule. `benchmarks/detection.py --part baseline` measures it.
 """
 
 import math
