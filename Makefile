@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 WHEEL := build/wheel
 RUN := $(VENV)/bin/python -m
+# What reads every kind of file that a wheel must hold, and runs every stage.
+WHEEL_TESTS := tests/demo tests/render tests/rules tests/test_cli.py tests/test_orchestrate.py \
+	tests/test_packaging.py tests/test_queries.py tests/test_sql.py tests/ingest/test_multiline.py
 
 .PHONY: help demo test test-all test-wheel accuracy bench check docs format clean
 
@@ -29,8 +32,7 @@ test-all: $(VENV)/.installed-dev  ## the slow tests too
 	$(RUN) pytest -q -n 2 --dist loadfile -m ""
 
 # The tests run from a copy, isolated (-I), so that a file that is missing in the wheel is noticed.
-# The documents are not in the wheel, nor is what tests them.
-test-wheel: $(VENV)/.installed-dev  ## the quick tests against the built wheel
+test-wheel: $(VENV)/.installed-dev  ## tests of every stage against the built wheel
 	rm -rf $(WHEEL)
 	mkdir -p $(WHEEL)
 	$(RUN) pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(WHEEL) .
@@ -38,8 +40,7 @@ test-wheel: $(VENV)/.installed-dev  ## the quick tests against the built wheel
 	wheel=$$(ls $(WHEEL)/*.whl) && \
 	$(WHEEL)/venv/bin/python -m pip install --quiet --disable-pip-version-check "$$wheel[dev]"
 	cp -R tests fixtures pyproject.toml $(WHEEL)
-	cd $(WHEEL) && venv/bin/python -I -m pytest -q -n 2 --dist loadfile -o pythonpath=. \
-		--ignore=tests/test_docs.py
+	cd $(WHEEL) && venv/bin/python -I -m pytest -q -n 2 --dist loadfile -o pythonpath=. $(WHEEL_TESTS)
 
 accuracy: $(VENV)/.installed-dev  ## how right reading is on real logs beside the repository (../shared/logs)
 	$(RUN) benchmarks.accuracy
