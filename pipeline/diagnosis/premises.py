@@ -304,12 +304,11 @@ def _succeeds(facts: Facts, name: str, other: str) -> bool:
 
 
 def _likeness(one: Row, other: Row) -> float:
-    """Return how much alike two classes are: 1 for the same exception or class of errors, else the
-    share of words that the shorter template has in common with the longer.
+    """Return how much alike two classes are: 1 for the same exception, else the share of words that
+    the shorter template has in common with the longer. A class of errors may be of many failures.
     """
-    for key in ("exception_type", "error_class"):
-        if one[key] is not None and one[key] == other[key]:
-            return 1.0
+    if one["exception_type"] is not None and one["exception_type"] == other["exception_type"]:
+        return 1.0
     first, second = _words(one), _words(other)
     fewer = min(len(first), len(second))
     common = len(first & second)
