@@ -17,13 +17,15 @@ neighbours and the trace that is open. What the lines of each language look like
 ``pipeline/exceptions/*.toml``; the rules are those of ``docs/multi-line.md``.
 """
 
+from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
 import polars as pl
 
 from pipeline.ingest import interleaving
-from pipeline.ingest.languages import Language, load_languages, union
+from pipeline.ingest.languages import Language, load_languages
+from pipeline.ingest.needles import Haystack, contains
 from pipeline.ingest.severity import is_strong_start
 
 MAX_EVENT_LINES = 1000
@@ -60,20 +62,23 @@ MAX_MESSAGE_LINES = 50
 _NO_LANGUAGE, _ANY_LANGUAGE = -1, -2
 
 
-class _Patterns(NamedTuple):
-    """The lists of all languages, each as one pattern, and by language where that matters."""
+_List = tuple[str, ...]
 
-    begins: str
-    links: str
-    announces: str
-    awaits: str
-    awaits_line: str
-    paragraph: str
-    stands_alone: str
-    opens: tuple[str | None, ...]
-    first: tuple[str | None, ...]
-    continues: tuple[str | None, ...]
-    in_header: tuple[str | None, ...]
+
+class _Patterns(NamedTuple):
+    """The lists of all languages together, and by language where that matters."""
+
+    begins: _List
+    links: _List
+    announces: _List
+    awaits: _List
+    awaits_line: _List
+    paragraph: _List
+    stands_alone: _List
+    opens: tuple[_List, ...]
+    first: tuple[_List, ...]
+    continues: tuple[_List, ...]
+    in_header: tuple[_List, ...]
     python: int
     at_languages: tuple[int, ...]
 
@@ -82,14 +87,14 @@ class _Patterns(NamedTuple):
 def _patterns() -> _Patterns:
     languages = load_languages()
 
-    def every(name: str) -> str:
-        return union([p for language in languages for p in language.assembly.get(name, ())]) or "$^"
-
-    def each(*names: str) -> tuple[str | None, ...]:
+    def each(*names: str) -> tuple[_List, ...]:
         return tuple(
-            union([p for name in names for p in language.assembly.get(name, ())])
+            tuple(p for name in names for p in language.assembly.get(name, ()))
             for language in languages
         )
+
+    def every(name: str) -> _List:
+        return _all(each(name))
 
     return _Patterns(
         begins=every("begins"),
@@ -108,6 +113,10 @@ def _patterns() -> _Patterns:
             _index(languages, name) for name in ("java", "node", "dotnet", "python")
         ),
     )
+
+
+def _all(lists: Iterable[_List]) -> _List:
+    return tuple(pattern for found in lists for pattern in found)
 
 
 def _index(languages: tuple[Language, ...], name: str) -> int:
@@ -173,14 +182,15 @@ def categorize(records: pl.DataFrame) -> pl.Series:
     """Return the category of each record from its `payload` and `format_index`."""
     text = pl.col("payload")
     patterns = _patterns()
+    known = Haystack(records["payload"])
     return records.select(
         pl.when(pl.col("format_index").is_not_null())
         .then(HEAD)
         .when(text.str.strip_chars() == "")
         .then(BLANK)
-        .when(text.str.contains(patterns.begins))
+        .when(known.fits(text, *patterns.begins))
         .then(TRACE)
-        .when(text.str.contains(patterns.links))
+        .when(known.fits(text, *patterns.links))
         .then(LINK)
         .when(text.str.contains(_INDENTED))
         .then(INDENTED)
@@ -202,12 +212,37 @@ def describe(some: pl.DataFrame) -> pl.DataFrame:
     """
     patterns = _patterns()
     category = some["category"]
-    text = some["payload"]
-    loose = category.is_in([OTHER, TRACE])
-    heads = category == HEAD
-    words = text.filter(loose)
-    tests = {"strong": is_strong_start(words), "named": words.str.contains(_NAMED)}
-    # The others are seldom: one search tells whether any is there.
+    loose = category.is_in([OTHER, TRACE]).arg_true()
+    below = category.is_in([INDENTED, LINK]).arg_true()
+    heads = (category == HEAD).arg_true()
+    words = Haystack(some["payload"].gather(loose))
+    lower = Haystack(some["payload"].gather(below))
+    headers = Haystack(some["payload"].gather(heads))
+
+    def spread(rows: pl.Series, hits: pl.Series) -> pl.Series:
+        nothing = pl.Series([None], dtype=hits.dtype).new_from_index(0, some.height)
+        if hits.dtype == pl.Boolean:
+            nothing = pl.Series([False], dtype=pl.Boolean).new_from_index(0, some.height)
+        return nothing.scatter(rows, hits) if len(rows) else nothing
+
+    first, opens = _languages(words, patterns.first, patterns.opens)
+    return some.with_columns(
+        strong=spread(loose, is_strong_start(words)),
+        named=spread(loose, words.contains(_NAMED)),
+        **{name: spread(loose, hits) for name, hits in _rare(words).items()},
+        is_at=spread(below, lower.contains(_AT)),
+        framelike=spread(below, lower.contains(_FRAMELIKE)),
+        opens=spread(loose, opens),
+        first=spread(loose, first),
+        mention=spread(heads, _mentions(headers)),
+        heads_report=spread(heads, headers.contains(*patterns.paragraph)),
+        loose_syntax_error=spread(below, lower.contains(_LOOSE_SYNTAX_ERROR)),
+    )
+
+
+def _rare(words: Haystack) -> dict[str, pl.Series]:
+    """Ask what is seldom there: one search tells whether any of it is."""
+    patterns = _patterns()
     rare = {
         "announcement": patterns.announces,
         "awaits": patterns.awaits,
@@ -215,66 +250,56 @@ def describe(some: pl.DataFrame) -> pl.DataFrame:
         "paragraph": patterns.paragraph,
         "stands_alone": patterns.stands_alone,
     }
-    hit = words.str.contains(union(list(rare.values())) or "$^")
-    few = words.filter(hit)
-    tests |= {name: _where(hit, few.str.contains(pattern)) for name, pattern in rare.items()}
-    below = category.is_in([INDENTED, LINK])
-    lower = text.filter(below)
-    return some.with_columns(
-        *(_where(loose, hits).alias(name) for name, hits in tests.items()),
-        is_at=_where(below, lower.str.contains(_AT)),
-        framelike=_where(below, lower.str.contains(_FRAMELIKE)),
-        opens=_language(loose, words, patterns.opens),
-        first=_language(loose, words, patterns.first),
-        mention=_mentions(some),
-        heads_report=_where(heads, text.filter(heads).str.contains(patterns.paragraph)),
-        loose_syntax_error=_where(below, lower.str.contains(_LOOSE_SYNTAX_ERROR)),
-    )
+    hit = words.contains(*_all(rare.values()))
+    if not hit.any():
+        return dict.fromkeys(rare, hit)
+    rows = hit.arg_true()
+    few = Haystack(words.text.gather(rows))
+    return {name: hit.clone().scatter(rows, few.contains(*asked)) for name, asked in rare.items()}
 
 
-def _mentions(some: pl.DataFrame) -> pl.Series:
-    """Return the language of the trace that a header begins, null for none."""
+def _mentions(headers: Haystack) -> pl.Series:
+    """Return the language of the trace that each header begins, null for none."""
     patterns = _patterns()
-    heads = some["category"] == HEAD
-    text = some["payload"].filter(heads)
     traceback = r"Traceback \(most recent call last\):$"
     named = r"(?:Error|Exception|Throwable)\b(?::|$| \[)"
-    whole = union([traceback, named, *(pattern for pattern in patterns.in_header if pattern)])
-    rows = heads.arg_true().filter(text.str.contains(whole or "$^"))
-    few = some["payload"].gather(rows)
-    all_ = few.is_not_null()
-    found = _language(all_, few, patterns.in_header)
-    python = pl.Series([patterns.python], dtype=pl.Int32).new_from_index(0, len(few))
-    any_ = pl.Series([_ANY_LANGUAGE], dtype=pl.Int32).new_from_index(0, len(few))
-    found = python.zip_with(few.str.contains(traceback), found)
-    found = any_.zip_with(few.str.contains(named) & found.is_null(), found)
-    nothing = pl.Series("mention", [None], dtype=pl.Int32).new_from_index(0, some.height)
+    nothing = _nowhere(headers.text)
+    hit = headers.contains(traceback, named, *_all(patterns.in_header))
+    if not hit.any():
+        return nothing
+    rows = hit.arg_true()
+    few = Haystack(headers.text.gather(rows))
+    found = _first_that_fits(few, patterns.in_header)
+    found = found.set(few.contains(traceback), patterns.python)
+    found = found.set(few.contains(named) & found.is_null(), _ANY_LANGUAGE)
     return nothing.scatter(rows, found)
 
 
-def _language(mask: pl.Series, text: pl.Series, by_language: tuple[str | None, ...]) -> pl.Series:
-    """Return the first language whose pattern fits, for the rows of *mask*; null elsewhere."""
-    nothing = pl.Series([None], dtype=pl.Int32)
-    spread = nothing.new_from_index(0, len(mask))
-    whole = union([pattern for pattern in by_language if pattern])
-    if not len(text) or whole is None:
-        return spread
-    some = text.str.contains(whole)
-    if not some.any():
-        return spread
-    few = text.filter(some)
-    found = nothing.new_from_index(0, len(few))
-    for index, pattern in reversed(list(enumerate(by_language))):
-        if pattern is not None:
-            own = pl.Series([index], dtype=pl.Int32).new_from_index(0, len(few))
-            found = own.zip_with(few.str.contains(pattern), found)
-    return spread.scatter(mask.arg_true().gather(some.arg_true()), found)
+def _languages(words: Haystack, *lists: tuple[_List, ...]) -> list[pl.Series]:
+    """Return for each of *lists* the first language of which a pattern fits, null for none. What
+    none of the first list fits is not asked of the others.
+    """
+    hit = words.contains(*_all(lists[0]))
+    if not hit.any():
+        return [_nowhere(words.text)] * len(lists)
+    rows = hit.arg_true()
+    few = Haystack(words.text.gather(rows))
+    return [
+        _nowhere(words.text).scatter(rows, _first_that_fits(few, by_language))
+        for by_language in lists
+    ]
 
 
-def _where(mask: pl.Series, hits: pl.Series) -> pl.Series:
-    """Spread *hits*, the answers for the rows of *mask*, over all rows; false elsewhere."""
-    nothing = pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(mask))
-    return nothing.scatter(mask.arg_true(), hits) if mask.any() else nothing
+def _first_that_fits(few: Haystack, by_language: tuple[_List, ...]) -> pl.Series:
+    found = _nowhere(few.text)
+    for index, patterns in reversed(list(enumerate(by_language))):
+        if any(few.may_fit(pattern) for pattern in patterns):
+            found = found.set(few.contains(*patterns), index)
+    return found
+
+
+def _nowhere(text: pl.Series) -> pl.Series:
+    return pl.Series([None], dtype=pl.Int32).new_from_index(0, len(text))
 
 
 def _decide_bodies(bodies: pl.DataFrame) -> pl.DataFrame:
@@ -400,11 +425,9 @@ def _accepted(seen: pl.DataFrame) -> pl.Series:
         if language is None or language == _NO_LANGUAGE:
             continue
         own = patterns.at_languages if language == _ANY_LANGUAGE else (language,)
-        pattern = union([found for index in own if (found := patterns.continues[index])])
-        if pattern is None:
-            continue
+        continues = _all(patterns.continues[index] for index in own)
         rows = (loose & (seen["open"] == language)).arg_true()
-        result = result.scatter(rows, seen["payload"].gather(rows).str.contains(pattern))
+        result = result.scatter(rows, contains(seen["payload"].gather(rows), *continues))
     return result
 
 

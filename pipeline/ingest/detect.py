@@ -29,6 +29,7 @@ from pipeline.ingest.formats import Continuation, Format
 from pipeline.ingest.heads import match
 from pipeline.ingest.languages import first_lines
 from pipeline.ingest.layouts import EVIDENT, YEARLESS
+from pipeline.ingest.needles import Haystack, contains
 from pipeline.ingest.parse import read_times
 from pipeline.ingest.timestamps import fitting_layouts, numeric_order
 
@@ -127,10 +128,11 @@ def _find_one(lines: pl.Series, outer: list[str], formats: tuple[Format, ...]) -
         if peel_json_file(lines)["is_fit"].sum() >= _JSON_FILE_SHARE * count:
             return JSON_FILE
         return _find_json(lines, outer)
+    known = Haystack(lines)
     for envelope in load_envelopes():
         if envelope.regex is None or envelope.name in outer:
             continue
-        if lines.str.contains(envelope.regex).sum() == 0:
+        if not known.contains(envelope.regex).any():
             continue
         peeled = peel_layer(lines, envelope.name)
         if peeled["is_fit"].sum() < envelope.minimum_share * count:
@@ -214,7 +216,7 @@ def _headed(
             "container_name": peeled["container_name"],
             "is_head": format_index.is_not_null(),
             "is_block": format_index.is_in(blocks),
-            "is_trace": peeled["payload"].str.contains(first_lines()),
+            "is_trace": contains(peeled["payload"], *first_lines()),
             # Functions at column 0 have their places below, indented.
             "counts": ~peeled["payload"].str.contains(_CONTINUATION)
             & (peeled["payload"] != "")

@@ -17,6 +17,7 @@ import polars as pl
 from pipeline.ingest.decode import decode_objects
 from pipeline.ingest.formats import Format, json_fields
 from pipeline.ingest.identity import SERVICE_KEYS
+from pipeline.ingest.needles import Haystack, contains
 
 _PAIR = r"""[A-Za-z_@][A-Za-z0-9_.@/-]*=(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?:[^ "'][^ "]*)?)"""
 LOGFMT = rf"^{_PAIR}(?: {_PAIR}){{2}}"
@@ -49,6 +50,7 @@ class _Test(NamedTuple):
     format_index: int
     pattern_index: int
     starts: tuple[frozenset[str], ...]
+    patterns: tuple[str, ...]
     fits: pl.Expr
 
 
@@ -90,9 +92,10 @@ def match(text: pl.Series, formats: tuple[Format, ...], likely: int = 0) -> Head
     rest = _run(rest, [test for test in tests if test.format_index < likely], hits)
     tests = [test for test in tests if test.format_index >= likely]
     # Whether a line is key=value at all is asked once, not by each format of that kind.
-    pairs = rest["text"].str.contains(LOGFMT)
+    pairs = contains(rest["text"], LOGFMT)
     others = [test for test in tests if formats[test.format_index].kind != "logfmt"]
-    for lines, asked in ((rest.filter(pairs), tests), (rest.filter(~pairs), others)):
+    parts = ((rest.filter(pairs), tests), (rest.filter(~pairs), others))
+    for lines, asked in parts if pairs.any() else ((rest, others),):
         for part, possible in _by_beginning(lines, asked):
             _run(part, possible, hits)
     everything = pl.DataFrame({"row": pl.int_range(len(text), dtype=pl.UInt32, eager=True)})
@@ -107,6 +110,9 @@ def match(text: pl.Series, formats: tuple[Format, ...], likely: int = 0) -> Head
 
 def _run(rest: pl.DataFrame, tests: list[_Test], hits: list[pl.DataFrame]) -> pl.DataFrame:
     """Add to *hits* what each of *tests* takes of *rest*, first come first served; what is left."""
+    if tests and 0 < rest.height <= _FEW_LINES:
+        lines = Haystack(rest["text"])
+        tests = [test for test in tests if all(map(lines.may_fit, test.patterns))]
     while tests and rest.height:
         # A call costs as much as some thousand short searches: few lines are asked all at once,
         # many one pattern after the other, each on what the earlier ones left.
@@ -168,23 +174,28 @@ def _first(test: _Test) -> frozenset[str]:
 @cache
 def _all_tests(formats: tuple[Format, ...]) -> list[_Test]:
     return [
-        _Test(index, pattern_index, starts, fits)
+        _Test(index, pattern_index, starts, patterns, _all_fit(patterns))
         for index, format_ in enumerate(formats)
         if format_.kind != "json"
-        for pattern_index, (starts, fits) in enumerate(_format_tests(format_))
+        for pattern_index, (starts, patterns) in enumerate(_format_tests(format_))
     ]
 
 
-def _format_tests(format_: Format) -> list[tuple[tuple[frozenset[str], ...], pl.Expr]]:
-    text = pl.col("text")
+def _format_tests(
+    format_: Format,
+) -> list[tuple[tuple[frozenset[str], ...], tuple[str, ...]]]:
+    """Return tests of how a line begins and which patterns it fits, all of each test."""
     if format_.kind == "regex":
-        return [(beginning(pattern), text.str.contains(pattern)) for pattern in format_.patterns]
-    fits = text.str.contains(LOGFMT)
-    if not format_.require:
-        fits &= text.str.contains(_LOGFMT_KEY)
-    for key in format_.require:
-        fits &= text.str.contains(rf"(?:^| )(?:{key})=")
-    return [((_LETTERS | {"_", "@"},), fits)]
+        return [(beginning(pattern), (pattern,)) for pattern in format_.patterns]
+    keys = tuple(rf"(?:^| )(?:{key})=" for key in format_.require) or (_LOGFMT_KEY,)
+    return [((_LETTERS | {"_", "@"},), (LOGFMT, *keys))]
+
+
+def _all_fit(patterns: tuple[str, ...]) -> pl.Expr:
+    first, *others = (pl.col("text").str.contains(pattern) for pattern in patterns)
+    for other in others:
+        first &= other
+    return first
 
 
 def _try(rest: pl.DataFrame, tests: list[_Test]) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -142,11 +142,10 @@ def load_forms() -> tuple[tuple[Language, Form], ...]:
 
 
 @cache
-def first_lines() -> str:
-    """Return one pattern for the lines at column 0 that begin a trace in any language."""
+def first_lines() -> tuple[str, ...]:
+    """Return the patterns of the lines at column 0 that begin a trace in any language."""
     parts = ("begins", "opens")
-    found = [p for language in load_languages() for part in parts for p in language.assembly[part]]
-    return union(found) or "$^"
+    return tuple(p for one in load_languages() for part in parts for p in one.assembly[part])
 
 
 def parse_language(file_name: str, text: str, *, checks_patterns: bool = True) -> Language:

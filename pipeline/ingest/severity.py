@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from pipeline.ingest.needles import Haystack
 from pipeline.schema import ERROR_SEVERITY, FATAL_SEVERITY, INFO_SEVERITY, WARN_SEVERITY
 
 # Words as programs spell them, in four letters, three or one too. What a word means in one format
@@ -183,15 +184,16 @@ def _from_tool(
     return word.scatter(at, texts), number.scatter(at, found)
 
 
-def is_strong_start(text: pl.Series) -> pl.Series:
+def is_strong_start(lines: Haystack) -> pl.Series:
     """Tell which lines without a header begin an event of their own all the same."""
-    starts = text.str.contains(_COLON) | text.str.contains(_BRACKET)
-    return starts | text.str.contains(
+    return lines.contains(
+        _COLON,
+        _BRACKET,
         r"^(?:Exception in thread \"|panic: |fatal error: |goroutine [0-9]+ \["
         r"|Unhandled exception\.|Fatal Python error: |thread '[^']*' .*panicked at "
         r"|terminate called )"
         # A tool that a start-up script runs: `modprobe: FATAL: no such module`.
-        rf"|^[A-Za-z][A-Za-z0-9_./-]{{0,60}}: (?:{_LEVEL}): "
+        rf"|^[A-Za-z][A-Za-z0-9_./-]{{0,60}}: (?:{_LEVEL}): ",
     )
 
 
