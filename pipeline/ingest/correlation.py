@@ -19,6 +19,8 @@ from importlib.resources import files
 
 import polars as pl
 
+from pipeline.ingest.needles import Haystack, contains
+
 COLUMNS = ("trace_id", "span_id", "request_id")
 # Headers and contexts stand at the front of a line or in a JSON object; a dump of megabytes is no
 # place to look for them.
@@ -73,14 +75,16 @@ def correlate(text: pl.Series) -> pl.DataFrame:
     }
     head = text.str.head(_MAX_CHARACTERS)
     hinted = head.str.contains_any(list(_HINTS), ascii_case_insensitive=True)
-    rows = (hinted | head.str.contains(_HINT_SHAPES)).fill_null(False).arg_true()
+    rows = (hinted | contains(head, _HINT_SHAPES)).fill_null(False).arg_true()
     if not len(rows):
         return pl.DataFrame(found)
     part = pl.DataFrame({"text": head.gather(rows)}).with_columns(
         pl.lit(None, pl.String).alias(name) for name in COLUMNS
     )
+    known = Haystack(part["text"])
     for rule in load_rules():
-        part = _with_rule(part, rule)
+        if known.may_fit(rule.regex):
+            part = _with_rule(part, rule)
     return pl.DataFrame({name: found[name].scatter(rows, part[name]) for name in COLUMNS})
 
 

@@ -14,6 +14,8 @@ from importlib.resources import files
 
 import polars as pl
 
+from pipeline.ingest.needles import Haystack
+
 _MAX_CHARACTERS = 16_384
 _MILLISECONDS = {
     "ns": 1e-6, "nano": 1e-6, "us": 1e-3, "µs": 1e-3, "μs": 1e-3, "micr": 1e-3, "usec": 1e-3,
@@ -66,7 +68,10 @@ def milliseconds(text: pl.Series, format_names: pl.Series) -> pl.Series:
     rows = pl.DataFrame(
         {"text": text.str.head(_MAX_CHARACTERS), "format_name": format_names}
     ).with_columns(duration=pl.lit(None, pl.Float64))
+    known = Haystack(rows["text"])
     for rule in load_rules():
+        if not known.may_fit(rule.regex):
+            continue
         fits = pl.col("duration").is_null()
         if rule.formats:
             fits &= pl.col("format_name").is_in(rule.formats)

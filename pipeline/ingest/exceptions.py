@@ -13,7 +13,8 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.ingest.languages import Form, Language, Rule, load_forms, union
+from pipeline.ingest.languages import Form, Language, Rule, load_forms
+from pipeline.ingest.needles import Haystack, contains
 
 COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "exception_type": pl.String,
@@ -29,6 +30,8 @@ MAX_MESSAGE_CHARACTERS = 2_000
 MAX_CHAIN_MESSAGE_CHARACTERS = 300
 
 _TYPE = r"[A-Za-z_$][\w$]*(?:[./:]{1,2}[A-Za-z_$][\w$]*)*"
+# A value that is JSON.
+_OBJECTS = (r"^\s*\{", r"^\s*\[\s*\{", r'^\s*\[\s*"')
 _WRAPPED = (
     rf"^(?:\((?P<driver>{_TYPE})\) )?(?:<class '(?P<adapted>{_TYPE})'>: ?)?(?P<inner_message>.*)$"
 )
@@ -59,7 +62,7 @@ def extract(traces: pl.Series) -> pl.DataFrame:
     distinct = pl.DataFrame({"text": traces.str.head(MAX_TRACE_CHARACTERS)})
     keys = distinct.unique(maintain_order=True).filter(pl.col("text").is_not_null())
     keys = keys.with_row_index("id")
-    told = _told(keys.filter(pl.col("text").str.contains(r'^\s*(?:\{|\[\s*[{"])')))
+    told = _told(keys.filter(contains(keys["text"], *_OBJECTS)))
     plain = keys
     if told.height:
         plain = keys.join(told.select("id"), on="id", how="anti", maintain_order="left")
@@ -75,17 +78,20 @@ def extract(traces: pl.Series) -> pl.DataFrame:
 
 def on_one_line(texts: pl.Series) -> pl.Series:
     """Tell which texts are exceptions though they have one line only: a kernel's or PHP's."""
-    signature = union([form.signature for _, form in load_forms() if form.on_one_line])
-    return texts.str.head(500).str.contains(signature or "$^").fill_null(False)
+    signatures = (form.signature for _, form in load_forms() if form.on_one_line)
+    return contains(texts.str.head(500), *signatures).fill_null(False)
 
 
 def _read_all(keys: pl.DataFrame) -> pl.DataFrame:
     """Read each text by the first form whose signature it has."""
     found = [pl.DataFrame(schema={"id": pl.UInt32, **COLUMNS})]
     rest = keys
+    known = Haystack(rest["text"])
     for language, form in load_forms():
         if rest.is_empty():
             break
+        if not known.may_fit(form.signature):
+            continue
         fits = rest["text"].str.contains(form.signature)
         if fits.any():
             read = _read(rest.filter(fits), language, form)
@@ -233,9 +239,7 @@ def _named_after(lines: pl.DataFrame, form: Form) -> tuple[pl.DataFrame, pl.Data
 
 def _named_before(lines: pl.DataFrame, form: Form) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Find the lines that name exceptions above their frames, and what is of this one at all."""
-    is_frame = pl.any_horizontal(
-        pl.lit(False), *(pl.col("line").str.contains(regex) for regex in form.frame)
-    )
+    is_frame = contains(lines["line"], *form.frame)
     lines = lines.with_columns(is_frame=is_frame, above=pl.col("line").shift(1).over("id"))
     hits = _hits(lines, form)
     first_frame = lines.filter("is_frame").group_by("id").agg(first_frame=pl.col("number").min())
@@ -284,7 +288,10 @@ def _hits(lines: pl.DataFrame, form: Form) -> pl.DataFrame:
     if not form.frames_name:
         rest = rest.filter(~pl.col("is_frame"))
     found = [pl.DataFrame(schema=_HITS)]
+    known = Haystack(rest["line"])
     for rule in form.rule:
+        if not known.may_fit(rule.regex):
+            continue
         fits = rest["line"].str.contains(rule.regex)
         if rule.after is not None:
             fits = fits & _between(rest, rule)
@@ -386,7 +393,10 @@ def _frames(
             "id", "number", "block", "file", "line", "function", is_named=pl.lit(True)
         )
     ]
+    known = Haystack(rest["line"])
     for regex in form.frame:
+        if not known.may_fit(regex):
+            continue
         groups = rest["line"].str.extract_groups(regex).struct.unnest()
         wanted = [name for name in ("file", "line", "function") if name in groups.columns]
         fits = rest["line"].str.contains(regex)

@@ -83,8 +83,7 @@ def match(text: pl.Series, formats: tuple[Format, ...], likely: int = 0) -> Head
     if padded.height:
         _run(padded, [test for test in _all_tests(formats) if " " in _first(test)], hits)
     rest = rest.filter(pl.col("text").str.contains(r"^[^\s]"))
-    is_object = rest["text"].str.starts_with("{")
-    objects = _objects(rest.filter(is_object), formats)
+    objects = _objects(rest.filter(pl.col("text").str.starts_with("{")), formats)
     if objects.height:
         hits.append(objects.select("row", "format_index", pattern_index=pl.lit(0, pl.Int32)))
         rest = rest.join(objects.select("row"), on="row", how="anti", maintain_order="left")
@@ -139,12 +138,10 @@ def _by_beginning(
     """
     if rest.is_empty():
         return
-    first = rest["text"].str.head(1)
-    common = first.str.contains(r"[0-9\[]")
-    shapes = first
-    if common.any():
-        begins = rest["text"].filter(common).str.head(_SHAPE_LENGTH)
-        shapes = first.scatter(common.arg_true(), begins.str.replace_all("[0-9]", "0"))
+    first = pl.col("text").str.head(1)
+    begins = pl.col("text").str.head(_SHAPE_LENGTH).str.replace_all("[0-9]", "0")
+    common = first.is_in([*sorted(_DIGITS), "["])
+    shapes = rest.select(pl.when(common).then(begins).otherwise(first)).to_series()
     groups: dict[tuple[int, ...], list[str]] = {}
     for shape in shapes.unique(maintain_order=True).to_list():
         possible = tuple(
