@@ -433,12 +433,23 @@ def _accepted(seen: pl.DataFrame) -> pl.Series:
 
 def _starts(flags: pl.DataFrame) -> pl.DataFrame:
     """Decide for every line whether it begins an event: adds `starts`."""
+    for step in _start_steps():
+        flags = flags.with_columns(**step)
+    return flags
+
+
+@cache
+def _start_steps() -> tuple[dict[str, pl.Expr], ...]:
+    """Return the columns by which that is decided, those of a step from those of the ones before.
+
+    Built once: for a small file this takes longer than what it tells.
+    """
     category = pl.col("category")
     solid = category != BLANK
     clock = pl.when(solid).then(pl.col("observed_timestamp"))
     is_trace_like = pl.col("named") | pl.col("first").is_not_null()
     settled = solid & (category != INDENTED) & ~pl.col("between")
-    seen = flags.with_columns(
+    neighbours = dict(
         previous=_before(pl.when(solid).then(category), pl.lit(_NOTHING, pl.Int8)),
         # the last line that was neither blank nor indented: what indented lines belong to
         previous_lead=_before(
@@ -520,16 +531,12 @@ def _starts(flags: pl.DataFrame) -> pl.DataFrame:
         & ~is_python
     )
     traces = pl.col("is_trace").cast(pl.Int32).cum_sum()
-    traced = (
-        seen.with_columns(starts=starts | loose_error, is_trace=is_trace)
-        .with_columns(traces=traces)
-        .with_columns(
-            begins_with_head=pl.when("starts").then(category == HEAD).forward_fill(),
-            traces_before=pl.when("starts")
-            .then(pl.col("traces") - pl.col("is_trace").cast(pl.Int32))
-            .forward_fill(),
-        )
-    )
+    of_event = {
+        "begins_with_head": pl.when("starts").then(category == HEAD).forward_fill(),
+        "traces_before": pl.when("starts")
+        .then(pl.col("traces") - pl.col("is_trace").cast(pl.Int32))
+        .forward_fill(),
+    }
     attaches = (
         (pl.col("previous") == LINK)
         | pl.col("accepted")
@@ -544,9 +551,15 @@ def _starts(flags: pl.DataFrame) -> pl.DataFrame:
             & (pl.col("gap") <= GAP_SECONDS)
         )
     )
-    return traced.with_columns(
-        starts=pl.col("starts") & ~(is_trace & pl.col("accepted") & ~pl.col("is_first"))
-        | (pl.col("is_trace") & ~attaches.fill_null(False) & ~pl.col("is_continuation")),
+    settled_starts = pl.col("starts") & ~(is_trace & pl.col("accepted") & ~pl.col("is_first")) | (
+        pl.col("is_trace") & ~attaches.fill_null(False) & ~pl.col("is_continuation")
+    )
+    return (
+        neighbours,
+        {"starts": starts | loose_error, "is_trace": is_trace},
+        {"traces": traces},
+        of_event,
+        {"starts": settled_starts},
     )
 
 

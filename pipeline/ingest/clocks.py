@@ -508,6 +508,9 @@ def _by_nearest_envelope(part: pl.DataFrame) -> pl.DataFrame:
     """Read times without a zone that is known: as UTC, or in the zone which puts a time on the
     envelope's to the second. A time that is off by more than a zone's step from it is not used.
     """
+    if part["observed_timestamp"].null_count() == part.height:
+        assumed = pl.lit(BIT["tz_assumed"], pl.UInt16).alias("bits")
+        return part.select(pl.col("payload_timestamp").cast(TIMESTAMP).alias("timestamp"), assumed)
     own = pl.col("payload_timestamp").cast(pl.Int64)
     apart = own - pl.col("observed_timestamp").cast(pl.Int64)
     step = (apart / _QUARTER_HOUR).round().cast(pl.Int64)

@@ -461,7 +461,13 @@ def _wrapped(named: pl.DataFrame) -> pl.DataFrame:
     message`, and an adapted error under the wrapper has both. Where the driver's own traceback
     is printed, it is the innermost already and its message names no other.
     """
-    inner = named.filter(pl.col("depth") == pl.col("depth").min().over("id"))
+    message = pl.col("message")
+    inner = named.filter(
+        (pl.col("depth") == pl.col("depth").min().over("id"))
+        & (message.str.starts_with("(") | message.str.starts_with("<class '"))
+    )
+    if inner.is_empty():
+        return named.clear().select(*_NAMED)
     parts = inner["message"].str.extract_groups(_WRAPPED).struct.unnest()
     return (
         inner.with_columns(

@@ -39,7 +39,8 @@ class Haystack:
         self._whole: str | None = None
         self._folded = ""
         if not self._is_empty and _is_little(text):
-            self._whole = "\n".join(text.drop_nulls().to_list()).translate(_ALIKE)
+            texts = text.drop_nulls() if text.null_count() else text
+            self._whole = "\n".join(texts.to_list()).translate(_ALIKE)
             self._folded = self._whole.casefold()
 
     def may_fit(self, pattern: str) -> bool:

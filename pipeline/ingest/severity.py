@@ -92,6 +92,11 @@ def numbers(words: pl.Series, own: dict[str, int] | None = None) -> pl.Series:
 
 def _table(distinct: pl.Series, known: Mapping[str, int]) -> dict[str, int]:
     """Return the number of each of *distinct* words; of hostile many, only those that are known."""
+    if len(distinct) <= _FEW_WORDS:
+        plain = {word: known.get(word.strip(" \t").lower()) for word in distinct.to_list()}
+        found = {word: min(max(n, 0), 24) for word, n in plain.items() if n is not None}
+        if len(found) == len(distinct) and "".join(found).isascii():
+            return found
     folded = (
         distinct.str.replace_all(_COLOUR, "").str.strip_chars(" \t[]()<>|\"'*:").str.to_lowercase()
     )
@@ -111,6 +116,8 @@ def _table(distinct: pl.Series, known: Mapping[str, int]) -> dict[str, int]:
     return dict(zip(distinct.to_list(), number.to_list(), strict=True))
 
 
+# Most streams write no more words than these, all of them known as they stand.
+_FEW_WORDS = 32
 _COLOUR = r"\x1b\[[0-9;]*m"
 
 
