@@ -236,7 +236,7 @@ def klog_letters(logs: Logs) -> Figure:
             payload = text[prefix.end() :] if prefix else str(json_object(text).get("log", text))
             if head := _KLOG.match(payload):
                 total += 1
-                event = file.starting(line)
+                event = file.headed_by(line)
                 if event is None or event.severity_number != _KLOG_LEVELS[head[1]]:
                     misses.append(Miss(path, line, head[1], _level(event)))
     return figure(total, misses)

@@ -93,6 +93,20 @@ class File:
         event = self.event(line)
         return event if event is not None and event.line_number == line else None
 
+    def headed_by(self, line: int) -> Event | None:
+        """Return the event whose header stands at *line*: its first line, but in a file that runs
+        from new to old its last, since what goes on from a header stands above it there.
+        """
+        event = self.event(line)
+        if event is None or not self._runs_backwards:
+            return self.starting(line)
+        return event if event.line_number + event.line_count - 1 == line else None
+
+    @cached_property
+    def _runs_backwards(self) -> bool:
+        times = [event.timestamp for event in self.events if event.timestamp is not None]
+        return len(times) > 1 and times[0] > times[-1]
+
 
 class Logs:
     """The set of logs: what reading made of the files below *prefixes*, and their raw lines."""
