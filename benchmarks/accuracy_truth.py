@@ -7,6 +7,7 @@ from the files by Python's own decompressors and codecs.
 import bz2
 import csv
 import gzip
+import itertools
 import json
 import re
 import traceback
@@ -105,7 +106,10 @@ class File:
     @cached_property
     def _runs_backwards(self) -> bool:
         times = [event.timestamp for event in self.events if event.timestamp is not None]
-        return len(times) > 1 and times[0] > times[-1]
+        steps = [
+            later > earlier for earlier, later in itertools.pairwise(times) if later != earlier
+        ]
+        return bool(steps) and sum(steps) < len(steps) / 2
 
 
 class Logs:
