@@ -263,11 +263,14 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class ServiceCount:
-    """Events of a finding in one service."""
+    """Events of a finding in one service; when it rose there, where it rose in several."""
 
     service_name: str
     baseline_count: int
     candidate_count: int
+    onset: datetime | None = None
+    onset_lower: datetime | None = None
+    onset_upper: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,6 +411,8 @@ class Finding:
     # Stretches of the baseline that the test left out: *baseline_count* has their events.
     baseline_excluded: list[Exclusion] = field(default_factory=list)
     ramp: Ramp | None = None  # a rise too slow for two windows; null: none was found
+    # Whether the services' onset intervals are all apart; null: fewer than two have an onset.
+    is_service_order_known: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -520,9 +520,11 @@ def _test(
     verdicts = with_ramps(verdicts, ramps)
     services_of = marts["finding_services"]
     onsets = _onsets(verdicts, court.cut(series), capped, services_of, choice, coverage, audit)
+    by_service = _service_onsets(onsets, court, services_of, coverage, audit, ask)
     return Tested(
-        capped, verdicts, hourly, total_verdict, total_hourly, onsets, audit, ramps, premises
-    )
+        capped, verdicts, hourly, total_verdict, total_hourly, onsets, audit, ramps, premises,
+        by_service,
+    )  # fmt: skip
 
 
 def _audit(
@@ -609,6 +611,71 @@ def _onsets(
         if onset is not None:
             onsets[name] = onset
     return onsets
+
+
+# To date a series takes up to half a second; this many keep a run of many services short.
+_MOST_DATED = 48
+
+
+def _service_onsets(
+    onsets: Mapping[str, Onset],
+    court: _Court,
+    services: pl.DataFrame,
+    coverage: Coverage,
+    audit: pl.DataFrame,
+    ask: Ask,
+) -> dict[tuple[str, str], Onset]:
+    """Date what rose and is logged by several in each service that it rose in by the same test.
+
+    By id and service name. In a service where it is as ever, any minute is as likely as another.
+    """
+    risen = services.filter(pl.col("finding_id").is_in(list(onsets)))
+    if not risen["finding_id"].is_duplicated().any():
+        return {}
+    both = pl.concat_str("finding_id", "service_name", separator=" ")
+    minutes = ask("finding_service_minutes").filter(pl.col("finding_id").is_in(list(onsets)))
+    minutes = minutes.with_columns(series_id=both)
+    keys = minutes.select("finding_id", "service_name", "series_id").unique().sort("series_id")
+    if keys.is_empty():
+        return {}
+    own = replace(
+        court,
+        shares=keys.select("series_id", "service_name", weight=pl.lit(1.0)),
+        audit=court.audit if court.audit is None else _by_service(court.audit, keys),
+    )
+    capped = own.capped(minutes)
+    series = own.series(capped)
+    verdicts, _ = own.compare(series)
+    series = own.cut(series)
+    rises = verdicts.filter(pl.col("confidence") != "none")
+    rises = rises.join(keys, on="series_id").filter(pl.len().over("finding_id") > 1)
+    # Clearest classes first, each with all its services or with none: half an order misleads.
+    clearest = pl.col("p_value").min().over("finding_id")
+    rises = rises.sort(clearest, "series_id", nulls_last=True).with_row_index("place")
+    rises = rises.filter(pl.col("place").max().over("finding_id") < _MOST_DATED)
+    dated = {}
+    for verdict in rises.iter_rows(named=True):
+        finding_id, service = verdict["finding_id"], verdict["service_name"]
+        own_rows = pl.col("series_id") == verdict["series_id"]
+        onset = _onset(
+            {**verdict, "series_id": finding_id},
+            series.filter(own_rows),
+            capped.filter(own_rows),
+            {service: 1.0},
+            court.choice,
+            coverage,
+            audit,
+        )
+        if onset is not None:
+            dated[finding_id, service] = onset
+    return dated
+
+
+def _by_service(audit: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
+    """Return *audit* with what it says of a class said of the class in each service."""
+    names = keys.select(pl.col("finding_id"), in_service=pl.col("series_id"))
+    joined = audit.join(names, left_on="series_id", right_on="finding_id", how="left")
+    return joined.with_columns(series_id=pl.coalesce("in_service", "series_id")).drop("in_service")
 
 
 # A fault that ran before the candidate began may have begun this much before it stood out.

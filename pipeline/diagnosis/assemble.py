@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -58,6 +58,7 @@ class Tested:
     audit: pl.DataFrame
     ramps: pl.DataFrame
     premises: Sequence[Premise] = ()
+    service_onsets: Mapping[tuple[str, str], Onset] = field(default_factory=dict)
 
 
 def assemble(
@@ -95,6 +96,7 @@ def assemble(
         tested.premises,
         cuts,
         ramps,
+        tested.service_onsets,
     )
     totals = _totals(windows, tested.total_verdict, interval)
     rises = {

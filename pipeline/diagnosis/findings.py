@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -69,12 +70,14 @@ def build_findings(
     premises: Sequence[Premise] = (),
     excluded: Sequence[Exclusion] = (),
     ramps: Mapping[str, Ramp] | None = None,
+    service_onsets: Mapping[tuple[str, str], Onset] | None = None,
 ) -> list[Finding]:
     """Return a finding for each row of *tables.totals*, worse ones first.
 
     *verdicts* has `series_id` = finding_id; *hourly* one row per series and bucket with
     `expected_count`, `lower`, `upper`. A finding without a verdict (no baseline) has state unknown
     and no expectation. *excluded*: what was cut out of the baseline of all classes or of one.
+    *service_onsets*: by finding_id and service name, where a class rose in several services.
     """
     verdicts = {row["series_id"]: row for row in tables.verdicts.iter_rows(named=True)}
     services = _grouped(tables.services, "finding_id")
@@ -95,7 +98,10 @@ def build_findings(
                 verdicts.get(name, {}),
                 onset=onsets.get(name),
                 is_ongoing=last > 0 and last >= _ONGOING_SHARE * usual,
-                services=[_service(one) for one in services[name]],
+                services=[
+                    _service(one, (service_onsets or {}).get((name, one["service_name"])))
+                    for one in services[name]
+                ],
                 samples=[_sample(one) for one in samples[name]],
                 message=next((one["exception_message"] for one in samples[name]), None),
                 correlates=correlates.get(name, []),
@@ -193,6 +199,7 @@ def _finding(
         premise_id=premise_id,
         baseline_excluded=excluded,
         ramp=ramp,
+        is_service_order_known=_is_order_known(services),
     )
 
 
@@ -220,8 +227,27 @@ def _cut(text: str | None, limit: int) -> str | None:
     return text[: limit - 1] + "…"
 
 
-def _service(row: Mapping[str, Any]) -> ServiceCount:
-    return ServiceCount(row["service_name"], row["baseline_count"], row["candidate_count"])
+def _service(row: Mapping[str, Any], onset: Onset | None) -> ServiceCount:
+    return ServiceCount(
+        row["service_name"],
+        row["baseline_count"],
+        row["candidate_count"],
+        onset=onset.onset if onset else None,
+        onset_lower=onset.onset_lower if onset else None,
+        onset_upper=onset.onset_upper if onset else None,
+    )
+
+
+def _is_order_known(services: Iterable[ServiceCount]) -> bool | None:
+    """Say whether no two onset intervals overlap; None when there are not two."""
+    intervals = sorted(
+        (one.onset_lower, one.onset_upper)
+        for one in services
+        if one.onset_lower is not None and one.onset_upper is not None
+    )
+    if len(intervals) < 2:
+        return None
+    return all(one[1] < other[0] for one, other in pairwise(intervals))
 
 
 def _sample(row: Mapping[str, Any]) -> Sample:

@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from pipeline.model import (
@@ -345,6 +345,7 @@ class _Builder:
             significance=_significance(one),
             spacing=_spacing(one),
             onset=_onset_words(one),
+            service_order=Untrusted(_service_order(one)),
             left_out=[_excluded(at) for at in one.baseline_excluded],
             services=[
                 Untrusted(
@@ -703,6 +704,37 @@ def _onset_words(one: Finding) -> str:
     if one.onset_lower is None or one.onset_upper is None:
         return text
     return f"{text} (95 % interval {moment(one.onset_lower)} to {moment(one.onset_upper)})"
+
+
+def _service_order(one: Finding) -> str:
+    """Say in which services it rose first, next and so on, as far as their intervals tell."""
+    dated = sorted(
+        (at.onset_lower, at.onset, at.onset_upper, at.service_name)
+        for at in one.services
+        if at.onset is not None and at.onset_lower is not None and at.onset_upper is not None
+    )
+    if len(dated) < 2:
+        return ""
+    is_one_day = len({at.date() for times in dated for at in times[:3]} | _days(one.onset)) == 1
+    steps: list[list[str]] = []
+    until = dated[0][0]
+    for lower, begun, upper, name in dated:
+        if not steps or lower > until:
+            steps.append([])
+        times = [f"{at:%H:%M:%S}" if is_one_day else moment(at) for at in (begun, lower, upper)]
+        steps[-1].append(f"{name} {times[0]} ({times[1]} to {times[2]})")
+        until = max(until, upper)
+    if len(steps) == 1:
+        return f"order cannot be told, the 95 % intervals overlap: {'; '.join(steps[0])}"
+    said = [
+        " and ".join(step) + (" (which of these is first cannot be told)" if step[1:] else "")
+        for step in steps
+    ]
+    return f"first in {', then in '.join(said)}; in brackets 95 % intervals"
+
+
+def _days(at: datetime | None) -> set[date]:
+    return set() if at is None else {at.date()}
 
 
 def _location(one: Finding) -> str:

@@ -139,6 +139,7 @@ class CandidateView:
     significance: str
     spacing: str
     onset: str
+    service_order: Untrusted
     left_out: list[Untrusted]
     services: list[Untrusted]
     location: Untrusted
