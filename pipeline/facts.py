@@ -1,6 +1,7 @@
-"""What is said of formats, lines and sources: the values behind `formats` and `doctor`.
+"""What is said of formats, lines, sources and of the test itself: the values behind `formats`,
+`doctor` and `calibrate`.
 
-`ingest` finds them, `render` shows them; `asdict` of each is what ``--json`` prints.
+`ingest` and `detection` find them, `render` shows them; `asdict` of each is what ``--json`` prints.
 """
 
 from dataclasses import dataclass, field
@@ -199,3 +200,43 @@ class LineReading:
     is_kept: bool | None = None
     why_kept: str | None = None
     event: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """What became of one kind of planted change, in *count* classes of windows.
+
+    Shares are between 0 and 1, null where nothing was planted. *held_back* is for silence alone:
+    the share that was rightly taken neither for a rise nor for a fall. *onset_error_minutes* is the
+    median distance of the estimated start from the true one, of the *dated_count* confirmed.
+    """
+
+    kind: str
+    count: int
+    confirmed: float | None
+    confirmed_or_suspected: float | None
+    held_back: float | None
+    dated_count: int
+    onset_error_minutes: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How the test does on somebody's own counts; *budget* is the false discovery rate that it is
+    held to. A class-window is one class tested in one window.
+    """
+
+    seed: int
+    is_placebo: bool
+    start: datetime
+    end: datetime
+    window_seconds: float
+    class_count: int
+    window_count: int
+    class_window_count: int
+    false_alarm_count: int
+    false_alarms_per_1000: float | None
+    windows_with_alarm_count: int
+    false_suspicion_count: int
+    budget: float
+    planted: list[Planted]

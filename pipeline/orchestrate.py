@@ -8,17 +8,21 @@ import hashlib
 import json
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
 
 from pipeline import store
 from pipeline.detection import (
+    Counts,
     audit_baseline,
+    calibrate_counts,
     cap_storms,
     cut_out,
     detect,
@@ -31,7 +35,13 @@ from pipeline.detection import (
 from pipeline.diagnosis import findings as building
 from pipeline.diagnosis.assemble import Tested, assemble
 from pipeline.diagnosis.audits import with_ramps
-from pipeline.diagnosis.coverage import EVERYTHING, Coverage, find_coverage, minute_coverage
+from pipeline.diagnosis.coverage import (
+    EVERYTHING,
+    Coverage,
+    bucket_seconds,
+    find_coverage,
+    minute_coverage,
+)
 from pipeline.diagnosis.premises import (
     Ask,
     by_time_alone,
@@ -45,6 +55,7 @@ from pipeline.diagnosis.premises import (
 from pipeline.diagnosis.series import (
     Grid,
     finding_series,
+    in_buckets,
     make_grid,
     onset_minutes,
     onset_table,
@@ -61,6 +72,7 @@ from pipeline.diagnosis.times import parse_absolute
 from pipeline.diagnosis.understanding import unknown_sources
 from pipeline.diagnosis.windows import Choice, choose_windows, is_window_text, named_borders
 from pipeline.errors import SourceError, UndecidableError, UsageError
+from pipeline.facts import Calibration
 from pipeline.ingest import (
     Batch,
     Options,
@@ -785,6 +797,71 @@ def render_again(path: Path, out: Path | None, documents: Sequence[str]) -> tupl
     folder = out or source.parent
     store.write_documents(folder, _documents(result, documents))
     return folder, result
+
+
+def calibrate(
+    logs: Sequence[str],
+    settings: Settings,
+    *,
+    seed: int,
+    is_placebo: bool = False,
+    out: Path | None = None,
+    tell: Tell = lambda _: None,
+) -> Calibration:
+    """Tell how the test does on the counts of *logs*; write ``calibration.json`` to *out*, if any.
+
+    Raises `UndecidableError` where there is nothing to calibrate on: no times, no errors, or less
+    than a run needs for a baseline. Everything else in *out* stays as it is.
+    """
+    with ExitStack() as stack:
+        folder = out or Path(stack.enter_context(TemporaryDirectory(prefix="aftershock-")))
+        staging = stack.enter_context(store.staged(folder))
+        streams = [_streams(logs, settings, folder)]
+        inputs = {"candidate": read(streams, "candidate", settings, staging, tell)}
+        usual = _choose(settings, _moment(None, settings), inputs)
+        if not usual.baseline:
+            raise UndecidableError(
+                f"cannot calibrate: there is no baseline in these logs ({usual.description})",
+                hint="name logs of twelve hours or more, better of several normal days",
+            )
+        tell("calibrating")
+        counts = _counts(_write_tables(staging, inputs), usual, staging)
+        found = calibrate_counts(counts, seed, is_placebo=is_placebo)
+    if out is not None:
+        from pipeline.render import facts_json
+
+        store.write_documents(out, {"calibration.json": facts_json(found)})
+    return found
+
+
+def _counts(tables: Mapping[str, pl.DataFrame], usual: Choice, staging: store.Staging) -> Counts:
+    """Count all that was read as one window, in the buckets that a run would take."""
+    whole = Window(usual.baseline[0].start, usual.candidate.end)
+    choice = Choice((), whole, "candidate", "all that was read")
+    with Session() as session:
+        session.read_events(staging.event_parts)
+        session.register("rollup", tables["rollup"])
+        session.register("minutes", tables["minutes"])
+        session.register("windows", choice.table())
+        names = ("finding_minutes", "finding_services", "service_minutes")
+        marts = {name: session.frame(name) for name in names}
+    seconds = bucket_seconds(usual)
+    grid = make_grid(choice, seconds)
+    coverage = find_coverage(marts["service_minutes"], choice)
+    services = sorted(marts["service_minutes"]["service_name"].unique().to_list())
+    covered = service_coverage([EVERYTHING, *services], grid, coverage)
+    traffic = service_traffic(marts["service_minutes"], grid)
+    minutes = marts["finding_minutes"].rename({"finding_id": "series_id"})
+    shares = shares_of(marts["finding_services"])
+    buckets = finding_series(uncapped(minutes), shares, grid, covered, traffic)
+    placed = in_buckets(minutes.with_columns(minute=pl.col("bucket_start")), grid)
+    return Counts(
+        placed.select("series_id", "event_count", bucket_start="minute", bucket="bucket_start"),
+        buckets.drop("window_name", "event_count", "capped_count"),
+        whole,
+        usual.candidate.seconds,
+        seconds,
+    )
 
 
 def demo(

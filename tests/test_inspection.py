@@ -1,6 +1,7 @@
 """What `doctor` and `formats` tell: on logs whose truth is written here."""
 
 import json
+import random
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from pipeline import cli
 from pipeline.ingest import load_formats
+from tests.written_logs import beats, errors, write
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 START, STEP = datetime(2026, 3, 2, tzinfo=UTC), timedelta(minutes=10)
@@ -386,3 +388,28 @@ def test_without_times_the_refusal_says_how_to_teach_them(run: Run, tmp_path: Pa
 
     assert ran.code == 4
     assert f"analyze formats suggest {KILN}" in ran.err
+
+
+def test_calibrate_prints_and_writes_the_same_for_the_same_seed(run: Run, tmp_path: Path) -> None:
+    rng = random.Random(4)
+    logs = {"job": beats(rng, 0, 14) + errors(rng, 0, 14, 6, "job failed, giving up")}
+    folder = write(tmp_path / "logs", logs)
+
+    first = run("calibrate", folder, "--placebo", "--json", "-o", "out")
+    again = run("calibrate", folder, "--placebo", "--json")
+    shown = run("calibrate", folder, "--placebo")
+
+    assert first.code == 0
+    assert first.out == again.out == Path("out/calibration.json").read_text(encoding="utf-8")
+    assert json.loads(first.out)["class_window_count"] > 0
+    assert "with nothing planted" in shown.out
+
+
+def test_calibrate_refuses_what_is_too_short(run: Run, tmp_path: Path) -> None:
+    rng = random.Random(4)
+    folder = write(tmp_path / "logs", {"job": errors(rng, 0, 5, 6, "job failed, giving up")})
+
+    ran = run("calibrate", folder)
+
+    assert (ran.code, ran.out) == (4, "")
+    assert "cannot calibrate" in ran.err

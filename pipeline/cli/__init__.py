@@ -11,14 +11,14 @@ import traceback
 import click
 
 from pipeline.cli.group import analyze
-from pipeline.cli.inspect import doctor, formats
+from pipeline.cli.inspect import calibrate, doctor, formats
 from pipeline.cli.output import visible
 from pipeline.cli.runs import demo, ingest, report, run
 from pipeline.model import ExitCode
 
 __all__ = ["analyze", "formats", "main"]
 
-for _command in (run, ingest, report, doctor, formats, demo):
+for _command in (run, ingest, report, doctor, formats, calibrate, demo):
     analyze.add_command(_command)
 
 

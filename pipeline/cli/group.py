@@ -26,7 +26,7 @@ class DefaultGroup(click.Group):
     sections: ClassVar[dict[str, tuple[str, ...]]] = {
         "Analyse": ("run", "ingest", "report"),
         "See how logs are read": ("doctor", "formats"),
-        "Try": ("demo",),
+        "Try": ("calibrate", "demo"),
     }
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,4 +1,6 @@
-"""The commands that tell how logs are read: doctor, and formats with its own commands."""
+"""The commands that tell how logs are read and judged: doctor, calibrate, and formats with its
+own commands.
+"""
 
 import shutil
 import sys
@@ -47,6 +49,49 @@ def doctor(
         _show(found, render.render_diagnosis, as_json=as_json, color=color)
         if not found.is_readable:
             sys.exit(ExitCode.FAILED)
+
+
+@click.command()
+@LOGS
+@HOW_READ
+@click.option("--placebo", is_flag=True, help="Plant nothing: normal against normal only.")
+@click.option("--seed", default=1, show_default=True, help="Another seed, another draw.")
+@click.option(
+    "-o",
+    "--out",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder for calibration.json, which may hold a report.  [default: none is written]",
+)
+@_JSON
+@COLOR
+def calibrate(
+    logs: tuple[str, ...],
+    placebo: bool,
+    seed: int,
+    out: Path | None,
+    as_json: bool,
+    color: str,
+    **how: Any,  # noqa: ANN401  # click passes the rest by name
+) -> None:
+    """Tell how well rises are found on LOGS of a normal time: false alarms, and what is missed.
+
+    Changes of known size are planted in the counts of the errors in LOGS, and judged as in a run.
+    Exit status 4 when there are no errors to plant in, or less than 12 hours.
+
+    \b
+    Examples:
+      analyze calibrate last-week/
+      analyze calibrate --placebo last-week/
+    """
+    with reported():
+        from pipeline import orchestrate, render
+
+        found = orchestrate.calibrate(
+            logs, _settings(how), seed=seed, is_placebo=placebo, out=out, tell=teller(as_json)
+        )
+        _clear(as_json)
+        _show(found, render.render_calibration, as_json=as_json, color=color)
 
 
 @click.group()

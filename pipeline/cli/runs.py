@@ -1,4 +1,4 @@
-"""The commands that read logs and write results: run, ingest, report, demo."""
+"""The commands that read logs and write results: run, ingest, report, calibrate, demo."""
 
 import sys
 from pathlib import Path

@@ -3,10 +3,11 @@
 Arrays and tables in, values out; no files, no clock. `rates` is the entry, `compare` the test,
 `storms` the guard against floods, `audit` that against a baseline which is not normal; `ramps`
 finds what grows too slowly for two windows, `onset` the start; `intervals` and `distributions` do
-the arithmetic.
+the arithmetic; `calibrate` tells what all that does on somebody's own counts.
 """
 
 from pipeline.detection.audit import EVERY_CLASS, audit_baseline, cut_out
+from pipeline.detection.calibrate import Counts, calibrate_counts
 from pipeline.detection.compare import DetectionSettings
 from pipeline.detection.intervals import rate_ratio_interval
 from pipeline.detection.onset import find_onset, refine_onset
@@ -16,8 +17,10 @@ from pipeline.detection.storms import cap_storms
 
 __all__ = [
     "EVERY_CLASS",
+    "Counts",
     "DetectionSettings",
     "audit_baseline",
+    "calibrate_counts",
     "cap_storms",
     "cut_out",
     "detect",

@@ -32,9 +32,9 @@ class Grid:
     bucket_seconds: int
 
 
-def make_grid(choice: Choice) -> Grid:
-    """Cut both windows into buckets."""
-    seconds = bucket_seconds(choice)
+def make_grid(choice: Choice, seconds: int | None = None) -> Grid:
+    """Cut both windows into buckets of *seconds*, by default as long as suits the windows."""
+    seconds = seconds or bucket_seconds(choice)
     frame = pl.DataFrame(all_buckets(choice, seconds), schema=_GRID, orient="row")
     return Grid(frame.sort("window_name", "bucket_start"), seconds)
 

@@ -6,13 +6,21 @@ Importing this package is cheap: what a document needs is imported when that doc
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.facts import Diagnosis, FormatCheck, FormatDefinition, FormatSummary, LineReading
+    from pipeline.facts import (
+        Calibration,
+        Diagnosis,
+        FormatCheck,
+        FormatDefinition,
+        FormatSummary,
+        LineReading,
+    )
     from pipeline.model import Result
 
 __all__ = [
     "facts_json",
     "from_json",
     "json_schema",
+    "render_calibration",
     "render_criteria",
     "render_definition",
     "render_diagnosis",
@@ -81,6 +89,13 @@ def facts_json(facts: object) -> str:
     from pipeline.render import inspections
 
     return inspections.facts_json(facts)
+
+
+def render_calibration(found: "Calibration", *, width: int, color: bool) -> str:
+    """Return what `calibrate` measured for a terminal of *width* columns."""
+    from pipeline.render import inspections
+
+    return inspections.render_calibration(found, width=width, color=color)
 
 
 def render_diagnosis(diagnosis: "Diagnosis", *, width: int, color: bool) -> str:

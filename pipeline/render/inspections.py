@@ -1,4 +1,5 @@
-"""Formats, lines and sources as terminal text and JSON: what `formats` and `doctor` print.
+"""Formats, lines, sources and calibrations as terminal text and JSON: what `formats`, `doctor` and
+`calibrate` print.
 
 All of it holds text of logs and of files, so every value passes `untrusted.terminal_text`.
 """
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.facts import (
+    Calibration,
     Count,
     Diagnosis,
     FormatCheck,
@@ -19,7 +21,7 @@ from pipeline.facts import (
     LineReading,
     SourceReading,
 )
-from pipeline.render.figures import count, many, moment, percent
+from pipeline.render.figures import UNKNOWN, count, duration, many, minute, moment, percent, rate
 from pipeline.render.terminal import MIN_WIDTH, Painter, cells, cut, pad, painter, wrap
 from pipeline.render.untrusted import terminal_text
 
@@ -328,3 +330,42 @@ def _level_of_line(line: LineReading, width: int) -> list[str]:
     number = line.severity_number or 0
     word = f"{terminal_text(line.severity_text)} = {number}" if line.severity_text else str(number)
     return _labelled("level", f"{word}, from {terminal_text(line.severity_source or '')}", width)
+
+
+def render_calibration(found: Calibration, *, width: int, color: bool) -> str:
+    """Return what the test did on planted changes, or on nothing planted, as a table."""
+    width, paint = max(width, MIN_WIDTH), painter(color)
+    lines = wrap(
+        f"{many(found.class_count, 'error class', 'error classes')}, "
+        f"{minute(found.start)} .. {minute(found.end)} UTC; "
+        f"{many(found.window_count, 'window')} of {duration(found.window_seconds)}, each against "
+        f"all the rest; seed {found.seed}",
+        width,
+    )
+    alarms = many(found.false_alarm_count, "false alarm")
+    lines += ["", *wrap(paint(f"{alarms} with nothing planted", _BOLD), width)]
+    lines += wrap(
+        f"{rate(found.false_alarms_per_1000)} in 1000 class-windows, of "
+        f"{many(found.class_window_count, 'class-window')}; "
+        f"{many(found.false_suspicion_count, 'more', 'more')} suspected",
+        width,
+    )
+    lines += wrap(
+        f"{found.windows_with_alarm_count} of {many(found.window_count, 'window')} with a false "
+        f"alarm; the test may raise one in {percent(found.budget)} of windows in which nothing "
+        "changed (q)",
+        width,
+    )
+    if found.is_placebo:
+        return _lines(lines)
+    rows = [("planted", "n", "confirmed", "or suspected", "not misread", "onset error (of n)")]
+    for one in found.planted:
+        shares = (one.confirmed, one.confirmed_or_suspected, one.held_back)
+        error = one.onset_error_minutes
+        dated = UNKNOWN if error is None else f"{error:.1f} min ({one.dated_count})"
+        shown = ["" if share is None else percent(share) for share in shares]
+        rows.append((one.kind, count(one.count), shown[0], shown[1], shown[2], dated))
+    lines += ["", *_table(rows, width, paint)]
+    if not any(one.count for one in found.planted):
+        lines += wrap("nothing was planted: no class has ten events in a window", width)
+    return _lines(lines)
