@@ -1,6 +1,7 @@
 """When a class rose in each of its services, and whether the order can be told."""
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from pipeline import orchestrate
 from pipeline.model import Finding, Result, ServiceCount, Settings
+from pipeline.render import from_json, render_markdown, to_json
 from tests.written_logs import HOUR, START, Logs, beats, errors, write
 
 TEXT = "cache exploded"
@@ -102,3 +104,26 @@ def test_the_first_sample_is_the_first_event_from_the_onset_on(tmp_path: Path) -
     first = next(at for at in times if at >= found.onset)
     assert times[0] < first
     assert found.samples[0].timestamp == first
+
+
+def test_only_services_whose_intervals_overlap_are_left_without_an_order(tmp_path: Path) -> None:
+    result = run(tmp_path, planted(30, 30))
+    found = risen(result)
+    minute = timedelta(minutes=1)
+    begin = START + 30 * HOUR
+    services = [
+        ServiceCount(
+            name, 0, 9, begin + at * minute, begin + (at - 2) * minute, begin + at * minute
+        )
+        for name, at in {"mail": 21, "api": 3, "worker": 20}.items()
+    ]
+    others = [one for one in result.findings if one is not found]
+
+    changed = replace(result, findings=[replace(found, services=services), *others])
+
+    text = render_markdown(from_json(to_json(changed)))
+    assert (
+        "first in api 06:03:00 (06:01:00 to 06:03:00), "
+        "then in worker 06:20:00 (06:18:00 to 06:20:00) and mail 06:21:00 (06:19:00 to 06:21:00) "
+        "(which of these is first cannot be told)"
+    ) in text.replace("\\", "")
