@@ -563,6 +563,20 @@ class QueryFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class CalibrationQuote:
+    """What the last `analyze calibrate` into the same folder measured on the counts of *start* to
+    *end*; *confirmed* is the share of planted rises that were confirmed, 0 to 1, by kind.
+    """
+
+    start: datetime
+    end: datetime
+    window_seconds: float
+    class_window_count: int
+    false_alarm_count: int
+    confirmed: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """All that one run found; the typed form of ``result.json``."""
 
@@ -587,3 +601,4 @@ class Result:
     queries: list[QueryFacts]
     hourly: list[HourlyPoint] = field(default_factory=list)  # all error events together
     premises: list[Premise] = field(default_factory=list)
+    calibration: CalibrationQuote | None = None

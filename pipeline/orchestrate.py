@@ -32,6 +32,7 @@ from pipeline.detection import (
     rate_ratio_interval,
     refine_onset,
 )
+from pipeline.detection.calibrate import KINDS
 from pipeline.diagnosis import findings as building
 from pipeline.diagnosis.assemble import Tested, assemble
 from pipeline.diagnosis.audits import with_ramps
@@ -88,6 +89,7 @@ from pipeline.ingest import (
 )
 from pipeline.mining import fingerprint, mine
 from pipeline.model import (
+    CalibrationQuote,
     ExitCode,
     Onset,
     Premise,
@@ -112,6 +114,7 @@ PART_EVENTS = 40_000
 # Counts are merged when this many rows wait: merging after every block would be quadratic.
 _MERGE_ROWS = 400_000
 RULE_TEXT_CHARACTERS = 1000
+CALIBRATION = "calibration.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,11 +364,39 @@ def analyze(
         choice = _choose(settings, moment, inputs)
         tell("comparing")
         result = _examine(staging, tables, choice, settings, _Stamp(moment, logs, names))
+        result = replace(result, calibration=_last_calibration(out, tell))
         tell("writing the report")
         for name, text in _documents(result, documents).items():
             staging.write_text(name, text)
         staging.commit()
     return result
+
+
+def _last_calibration(out: Path, tell: Tell) -> CalibrationQuote | None:
+    """Return what `calibrate` left in *out*; a file that is none is told and not quoted."""
+    path = out / CALIBRATION
+    if not path.is_file():
+        return None
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        start, end = (
+            datetime.fromisoformat(raw[name]).astimezone(UTC) for name in ("start", "end")
+        )
+        return CalibrationQuote(
+            start=start,
+            end=end,
+            window_seconds=float(raw["window_seconds"]),
+            class_window_count=int(raw["class_window_count"]),
+            false_alarm_count=int(raw["false_alarm_count"]),
+            confirmed={
+                planted["kind"]: float(planted["confirmed"])
+                for planted in raw["planted"]
+                if planted["kind"] in KINDS and planted["confirmed"] is not None
+            },
+        )
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        tell(f"{CALIBRATION} is not quoted: it cannot be read ({type(error).__name__})")
+        return None
 
 
 def _is_time(text: str) -> bool:
@@ -830,7 +861,7 @@ def calibrate(
     if out is not None:
         from pipeline.render import facts_json
 
-        store.write_documents(out, {"calibration.json": facts_json(found)})
+        store.write_documents(out, {CALIBRATION: facts_json(found)})
     return found
 
 

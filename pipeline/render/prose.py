@@ -36,6 +36,7 @@ def lead_of(result: Result) -> list[str]:
         *_order(result),
         *_reach(result),
         *_doubt(result),
+        _calibrated(result),
     ]
     return [sentence for sentence in sentences if sentence]
 
@@ -74,6 +75,20 @@ def _power(result: Result) -> str:
     return (
         f"For the most frequent class, {name_of(largest)}, a rise of {TIMES} "
         f"{ratio(largest.minimum_detectable_ratio)} would have been confirmed with 80 % power."
+    )
+
+
+def _calibrated(result: Result) -> str:
+    """Quote the last calibration: what this test is worth on these logs' own counts."""
+    quote = result.calibration
+    if quote is None:
+        return ""
+    found = ", ".join(f"{kind} in {percent(share)}" for kind, share in quote.confirmed.items())
+    return (
+        f"Calibrated on the counts of {moment(quote.start)} to {moment(quote.end)} UTC: "
+        f"{many(quote.false_alarm_count, 'false alarm', 'false alarms')} in "
+        f"{count(quote.class_window_count)} comparisons in which nothing had changed"
+        + (f"; of rises that were planted, confirmed: {found}." if found else ".")
     )
 
 
