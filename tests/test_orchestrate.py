@@ -567,6 +567,32 @@ def test_a_fault_of_the_last_hours_of_the_baseline_is_found_and_said(tmp_path: P
     assert "Left out of its baseline" in (tmp_path / "out" / "report.md").read_text("utf-8")
 
 
+def test_an_incident_of_the_baseline_that_comes_back_is_not_new(tmp_path: Path) -> None:
+    rng = random.Random(29)
+    burst = errors(rng, 6, 8, 60, "cache exploded") + errors(rng, 40, 48, 60, "cache exploded")
+    logs = write(
+        tmp_path / "logs",
+        {
+            "api": requests(rng, 0, 48, 200, 0.02) + burst,
+            "worker": beats(rng, 0, 48) + errors(rng, 0, 48, 4, "job failed, giving up"),
+        },
+    )
+
+    found = finding(analyze(tmp_path / "out", [logs]), "cache exploded")
+
+    assert found.baseline_excluded
+    assert (found.state, found.is_regression) == (State.RETURNED, True)
+
+
+def test_files_of_different_services_before_and_after_are_told(tmp_path: Path) -> None:
+    rng = random.Random(31)
+    logs = write(tmp_path / "logs", {"a": beats(rng, 0, 24, 30), "b": beats(rng, 24, 48, 30)})
+
+    result = analyze(tmp_path / "out", [logs])
+
+    assert result.coverage.warnings[0].kind == "no_common_service"
+
+
 def test_a_slow_ramp_is_suspected_and_said(tmp_path: Path) -> None:
     rng = random.Random(23)
     growing = [

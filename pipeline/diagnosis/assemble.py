@@ -91,7 +91,7 @@ def assemble(
         find_correlates(marts["finding_values"], interval),
         tested.onsets,
         knowledge,
-        choice.candidate.end,
+        choice.candidate,
         windows.candidate.covered_seconds,
         tested.premises,
         cuts,
@@ -122,7 +122,12 @@ def assemble(
             unclassified_share=_unclassified_share(found),
             sources=_sources(ledger),
             gaps=gaps,
-            warnings=[*_warnings(tested.premises, choice, ledger, windows), *steps, *growing],
+            warnings=[
+                *_strangers(coverage),
+                *_warnings(tested.premises, choice, ledger, windows),
+                *steps,
+                *growing,
+            ],
             service_count=marts["service_minutes"]["service_name"].n_unique(),
         ),
         findings=found,
@@ -277,6 +282,15 @@ def _time_warnings(ledger: pl.DataFrame) -> list[DataWarning]:
 
 # Usual, and told of each file in the table of sources.
 _SMALL_NOTES = ("out_of_order", "interpolated", "tz_given")
+
+
+def _strangers(coverage: ServiceCoverage) -> list[DataWarning]:
+    """Warn where no service logs in both windows: then unlike things are compared."""
+    before, after = (coverage.present[name] - {EVERYTHING} for name in ("baseline", "candidate"))
+    if not before or not after or before & after:
+        return []
+    text = "no service logs in both windows: what is compared is not alike"
+    return [DataWarning("no_common_service", text)]
 
 
 def _warnings(

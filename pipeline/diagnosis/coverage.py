@@ -24,6 +24,7 @@ _IMPROBABLE = math.log(1e-9)
 _USUAL_PAUSE_QUANTILE, _PAUSE_FACTOR = 0.95, 2.0
 _SHORTEST_GAP_SECONDS = 120.0
 _FEWEST_MINUTES = 5
+_FEWEST_PAUSES = 3
 _MOST_BUCKETS = 3000
 EVERYTHING = ""  # the name under which the gaps of all services together are kept
 
@@ -121,8 +122,16 @@ def _longest_pause(rows: pl.DataFrame) -> float:
     by_pace = _IMPROBABLE / math.log1p(-share) * 60 if is_known else math.inf
     pauses = minutes.diff().drop_nulls().dt.total_seconds()
     pauses = pauses.filter(pauses > 60)
-    usual = pauses.quantile(_USUAL_PAUSE_QUANTILE) if len(pauses) >= 3 else None
+    usual = _usual_pause(pauses) if len(pauses) >= _FEWEST_PAUSES else None
     return max(by_pace, _PAUSE_FACTOR * (usual or 0.0), _SHORTEST_GAP_SECONDS)
+
+
+def _usual_pause(pauses: pl.Series) -> float:
+    """Return what nearly all *pauses* do not exceed, as far as it occurred three times: of a few
+    pauses the longest alone is no habit, however much it weighs among them.
+    """
+    nearly_all = float(pauses.quantile(_USUAL_PAUSE_QUANTILE) or 0.0)
+    return min(nearly_all, float(pauses.sort(descending=True)[_FEWEST_PAUSES - 1]))
 
 
 def _gaps_in(

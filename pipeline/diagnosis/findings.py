@@ -24,6 +24,7 @@ from pipeline.model import (
     Sample,
     ServiceCount,
     State,
+    Window,
     WindowName,
 )
 
@@ -65,7 +66,7 @@ def build_findings(
     correlates: Mapping[str, list[Correlate]],
     onsets: Mapping[str, Onset],
     knowledge: Mapping[str, Knowledge],
-    candidate_end: datetime,
+    candidate: Window,
     candidate_seconds: float,
     premises: Sequence[Premise] = (),
     excluded: Sequence[Exclusion] = (),
@@ -76,7 +77,8 @@ def build_findings(
 
     *verdicts* has `series_id` = finding_id; *hourly* one row per series and bucket with
     `expected_count`, `lower`, `upper`. A finding without a verdict (no baseline) has state unknown
-    and no expectation. *excluded*: what was cut out of the baseline of all classes or of one.
+    and no expectation. *candidate_seconds*: how much of *candidate* is covered. *excluded*: what
+    was cut out of the baseline of all classes or of one.
     *service_onsets*: by finding_id and service name, where a class rose in several services.
     """
     verdicts = {row["series_id"]: row for row in tables.verdicts.iter_rows(named=True)}
@@ -85,7 +87,7 @@ def build_findings(
     locations = {row["finding_id"]: row for row in tables.locations.iter_rows(named=True)}
     intervals = {row["finding_id"]: row for row in tables.intervals.iter_rows(named=True)}
     hourly = _grouped(tables.hourly, "series_id")
-    recent = _recent(tables.minutes, candidate_end)
+    recent = _recent(tables.minutes, candidate.end)
     explained = {name: one.premise_id for one in premises for name in one.finding_ids}
     found = []
     for row in tables.totals.iter_rows(named=True):
@@ -96,6 +98,9 @@ def build_findings(
             _finding(
                 row,
                 verdicts.get(name, {}),
+                had_ended=any(
+                    one.finding_id == name and one.end < candidate.start for one in excluded
+                ),
                 onset=onsets.get(name),
                 is_ongoing=last > 0 and last >= _ONGOING_SHARE * usual,
                 services=[
@@ -139,6 +144,7 @@ def _finding(
     row: Mapping[str, Any],
     verdict: Mapping[str, Any],
     *,
+    had_ended: bool,
     onset: Onset | None,
     is_ongoing: bool,
     services: list[ServiceCount],
@@ -157,6 +163,10 @@ def _finding(
     kind = row["kind"]
     # Warnings are never a regression: they are tested and shown, and decide nothing.
     is_regression = bool(verdict.get("is_regression")) and kind != "warning"
+    state = State(verdict.get("state", State.UNKNOWN))
+    # What was cut out of the baseline and had ended there: the class is not new, it came back.
+    if state is State.NEW and had_ended:
+        state = State.RETURNED
     return Finding(
         finding_id=row["finding_id"],
         kind=kind,
@@ -166,7 +176,7 @@ def _finding(
         template_id=row["template_id"],
         template=row["template"],
         fingerprint=row["fingerprint"],
-        state=State(verdict.get("state", State.UNKNOWN)),
+        state=state,
         confidence=Confidence(verdict.get("confidence", Confidence.NONE)),
         is_regression=is_regression,
         baseline_count=row["baseline_count"],

@@ -215,7 +215,7 @@ def _auto(asked: tuple[datetime | None, datetime | None], extent: Window) -> Cho
         share = "last 24 h" if length >= _LONG_AUTO else "last quarter"
         why = (
             f"everything before the candidate window, which is the {share} of the "
-            f"{_hours(length)} that the logs cover"
+            f"{_hours(length)} that the logs span"
         )
     if extent.start >= candidate.start:
         return Choice((), candidate, "candidate", "none: the logs begin with the candidate window")

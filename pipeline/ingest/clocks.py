@@ -5,9 +5,9 @@ envelope's; either may be impossible. Here each is settled for the events of a s
 in which they were written, and every assumption is a bit of `time_bits`: so that it can be told of
 each event and counted of each source.
 
-- A year is the one nearest to the dated lines before it, else to the date in the file's name, else
-  the last such day before the file was last written to. Beside an envelope's time an unfinished one
-  is not needed.
+- A year is the one nearest to the dated lines before it, else to those of the stream's sample, else
+  to the date in the file's name, else the last such day before the file was last written to. Beside
+  an envelope's time an unfinished one is not needed.
 - A date is that of the events before, a step back of more than two hours being the next day; the
   first is that of the file's name, else counted back from when the file was last written to.
 - A zone is what the envelope's clock shows, else the one that is given, else UTC.
@@ -86,8 +86,9 @@ _NAME_DATE = re.compile(
 class Clocks:
     """The clocks of one stream: what is known of them before, and what its events have shown.
 
-    *modified* is when each source was last written to, *named* the date in its name; *look_ahead*
-    finds the moment of the first event of a source that has no dates (`first_moment`).
+    *modified* is when each source was last written to, *named* the date in its name, *shown* the
+    time that half of the dated lines of the stream's sample come after; *look_ahead* finds the
+    moment of the first event of a source that has no dates (`first_moment`).
     *offset_micros* is the zone that the envelope shows, in microseconds east of UTC; *zone* the one
     that is given; *latest* the moment after which a time is impossible.
     """
@@ -97,6 +98,7 @@ class Clocks:
     zone: str | None = None
     offset_micros: int | None = None
     latest: datetime = LATEST
+    shown: datetime | None = None
     look_ahead: Callable[[int], datetime | None] = lambda source: None
     firsts: dict[int, datetime | None] = field(default_factory=dict)
     last_times: dict[str, datetime] = field(default_factory=dict)
@@ -162,7 +164,7 @@ class Clocks:
     def _year_anchor(self, source: int) -> datetime | None:
         # Nearest to half a year before the end is the last such day that is not after the end.
         modified = self.modified[source]
-        return self.named[source] or (modified - HALF_A_YEAR if modified else None)
+        return self.shown or self.named[source] or (modified - HALF_A_YEAR if modified else None)
 
     def _remember_dated(self, events: pl.DataFrame) -> pl.DataFrame:
         own = events.filter(_is_dated(events["payload_timestamp"]))

@@ -19,6 +19,7 @@ from pipeline.errors import ConservationError
 from pipeline.ingest import correlation, durations, exceptions, parse
 from pipeline.ingest.assembly import INDENTED, LINK, MAX_EVENT_LINES, TRACE, mark_starts
 from pipeline.ingest.clocks import (
+    EARLIEST,
     LATEST,
     Clocks,
     count_by_source,
@@ -212,6 +213,8 @@ class Reader:
         self.clocks.offset_micros = self.profile.offset_micros
         if self.profile.newest and self.profile.newest > self.clocks.latest:
             self.clocks.latest = LATEST  # this machine's clock is wrong, not that of every line
+        if self.profile.newest and self.profile.newest >= EARLIEST:
+            self.clocks.shown = self.profile.newest
         if size >= self.options.least_scanned_bytes:
             self.scanner = self._open_scanner(self.profile)
         yield from ahead

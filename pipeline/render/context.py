@@ -198,7 +198,10 @@ class _Builder:
                 "first failure seen here; what made it fail lies outside of its own lines."
             )
         if self.risen:
-            return "Nothing is confirmed. One card for each class whose rise is suspected only."
+            return (
+                "Nothing is confirmed. One card for each class whose rise is suspected only, and "
+                "for warnings that rose; these decide nothing."
+            )
         if self.cards:
             return "Nothing could be compared. One card for each class of errors, as it is."
         return ""

@@ -51,7 +51,15 @@ def _opening(result: Result) -> list[str]:
         return [f"{began}{classes} {verb} above what the baseline explains: {_names(found)}."]
     if result.verdict is Verdict.WATCH:
         risen = [one for one in result.findings if is_risen(one)]
-        return [f"Nothing is confirmed; suspected only: {_names(risen)}." if risen else ""]
+        errors = [one for one in risen if one.kind != "warning"]
+        warnings = len(risen) - len(errors)
+        return [
+            f"Nothing is confirmed; suspected only: {_names(errors)}." if errors else "",
+            f"{many(warnings, 'class of warnings', 'classes of warnings')} rose, too; warnings "
+            "decide nothing."
+            if warnings
+            else "",
+        ]
     if result.verdict is Verdict.CANNOT_DECIDE:
         return [
             "This input allows no comparison, so nothing here says that the logs are normal. "

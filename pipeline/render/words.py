@@ -73,6 +73,8 @@ def distinct_names(findings: Iterable[Finding]) -> dict[str, str]:
 def state_of(finding: Finding) -> str:
     """Return the state, and that it is only suspected, or stands in place of an artefact."""
     word = STATE_WORDS[finding.state]
+    if finding.kind == "warning" and is_risen(finding):
+        word = f"warning, {word}"
     if finding.premise_id is not None:
         return f"{word} (artefact)"
     return f"{word}, suspected" if finding.confidence is Confidence.SUSPECTED else word

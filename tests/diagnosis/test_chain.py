@@ -9,7 +9,7 @@ import pytest
 from pipeline.diagnosis.chain import Tables, build_chain
 from pipeline.diagnosis.findings import Tables as Marts
 from pipeline.diagnosis.findings import build_findings
-from pipeline.model import Chain, Finding
+from pipeline.model import Chain, Finding, Window
 from pipeline.schema import Schema
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -57,7 +57,7 @@ def regression(name: str, exception: str | None = None, onset_minute: int | None
     none = pl.DataFrame(schema={"finding_id": pl.String})
     hourly = pl.DataFrame(schema={"series_id": pl.String})
     marts = Marts(totals, none, none, none, none, verdicts, hourly, minutes)
-    (found,) = build_findings(marts, {}, {}, {}, NOON + timedelta(hours=1), 3600)
+    (found,) = build_findings(marts, {}, {}, {}, Window(NOON, NOON + timedelta(hours=1)), 3600)
     if onset_minute is None:
         return found
     onset = NOON + timedelta(minutes=onset_minute)

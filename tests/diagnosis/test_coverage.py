@@ -225,3 +225,10 @@ def test_covered_time_leaves_out_each_gap_once() -> None:
     assert covered("baseline", 6, 10) == 4 * 3600
     assert covered("candidate", 6, 10) == 3 * 3600
     assert covered("candidate", 8.25, 8.5) == 0
+
+
+def test_one_long_pause_among_a_few_is_no_habit() -> None:
+    """Bursts of minutes, then a day of nothing: what lies between was not logged."""
+    bursts = [*range(5), *range(9, 14), *range(19, 24), 24 * 60 + 600, 24 * 60 + 601]
+    coverage = coverage_of(logging("a", bursts))
+    assert coverage.covered_seconds({"a": 1.0}, "baseline", DAY, DAY + 24 * HOUR) < 3600

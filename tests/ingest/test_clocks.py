@@ -125,3 +125,10 @@ def test_order_of_day_and_month_is_that_of_the_stream() -> None:
     assert _times(read_text(text).events) == ["03-02 10:00", "03-23 10:00"]
     alone = read_text("02/03/2026 10:00:00 began to copy\n")
     assert _times(alone.events) == [None]
+
+
+def test_lines_before_the_first_dated_one_take_its_year() -> None:
+    text = "I0302 10:00:00.000001 1 a.go:1] m\n" * 3
+    text += 'time="2024-03-02T10:00:01Z" level=info msg=m\n' * 3
+    read = read_text(text, options(now=NOW))
+    assert read.events["timestamp"].dt.year().unique().to_list() == [2024]
