@@ -1,7 +1,5 @@
 """What the ingest benchmark writes is what it says it writes, and the program reads all of it."""
 
-import importlib.util
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +15,7 @@ from pipeline.ingest import (
     merge_rollup,
     read_stream,
 )
+from tests.benchmark_scripts import benchmark_module
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "ingest.py"
 pytestmark = pytest.mark.skipif(not SCRIPT.is_file(), reason="the benchmarks are not installed")
@@ -24,13 +23,8 @@ pytestmark = pytest.mark.skipif(not SCRIPT.is_file(), reason="the benchmarks are
 
 @pytest.fixture(scope="module")
 def benchmark() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("ingest_benchmark", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    with benchmark_module("ingest") as module:
+        yield module
 
 
 def _tables(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:

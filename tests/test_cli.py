@@ -9,43 +9,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from pipeline import cli, orchestrate
+from tests.command import Run, runner
 from tests.written_logs import beats, errors, requests, write
 
 HEAVY = {"polars", "duckdb", "pyarrow", "jinja2"}
 
 
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ran]
-
-
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Run `analyze` in this process, in the current folder."""
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def call(*arguments: str | Path) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["analyze", *map(str, arguments)])
-        code: int | str | None = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code
-        return Ran(int(code or 0), *capsys.readouterr())
-
-    yield call
-    signal.signal(signal.SIGTERM, handler)
+    yield from runner(capsys, monkeypatch)
 
 
 def start(*arguments: str | Path, **options: object) -> "subprocess.Popen[str]":

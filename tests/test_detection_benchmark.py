@@ -3,14 +3,14 @@
 Few draws, fixed seeds; `make bench` runs the full form, whose tables are in `docs/decisions`.
 """
 
-import importlib.util
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+
+from tests.benchmark_scripts import benchmark_module
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "detection.py"
 pytestmark = pytest.mark.skipif(not SCRIPT.is_file(), reason="the benchmarks are not installed")
@@ -19,13 +19,8 @@ FAMILIES = ["negbin", "cox"]
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("detection_benchmark", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    with benchmark_module("detection") as module:
+        yield module
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -2,17 +2,15 @@
 
 import json
 import random
-import signal
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from pipeline import cli
 from pipeline.ingest import load_formats
+from tests.command import Run, runner
 from tests.written_logs import beats, errors, write
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -20,34 +18,13 @@ START, STEP = datetime(2026, 3, 2, tzinfo=UTC), timedelta(minutes=10)
 KILN = FIXTURES / "unknown_format" / "kiln.log"
 
 
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ran]
-
-
 @pytest.fixture
 def run(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Run]:
     """Run `analyze` in this process, in an empty folder."""
-    handler = signal.getsignal(signal.SIGTERM)
     monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str | Path) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["analyze", *map(str, arguments)])
-        code: int | str | None = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code
-        return Ran(int(code or 0), *capsys.readouterr())
-
-    yield call
-    signal.signal(signal.SIGTERM, handler)
+    yield from runner(capsys, monkeypatch)
 
 
 def docker_line(text: str, second: int, stream: str = "stderr") -> str:

@@ -1,11 +1,13 @@
 """The quick form of `benchmarks/templates.py`: labelled logs, with bounds; skipped without them."""
 
-import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import polars as pl
 import pytest
+
+from tests.benchmark_scripts import benchmark_module
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "benchmarks" / "templates.py"
@@ -14,12 +16,9 @@ pytestmark = pytest.mark.skipif(not SCRIPT.is_file(), reason="the benchmarks are
 
 
 @pytest.fixture(scope="module")
-def benchmark() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("templates_benchmark", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def benchmark() -> Iterator[ModuleType]:
+    with benchmark_module("templates") as module:
+        yield module
 
 
 def test_score_counts_lines_of_exact_groups(benchmark: ModuleType) -> None:
