@@ -1,0 +1,146 @@
+"""A result turned into what the templates read: words, order, choice and coordinates.
+
+One module a section; `basis` has what several of them ask. `views.ReportContext` names the fields.
+"""
+
+from pipeline.model import Result, Verdict
+from pipeline.render.context.appendix import query_view, source_view
+from pipeline.render.context.basis import (
+    MARKDOWN,
+    PAGE,
+    Basis,
+    Caps,
+    count_more,
+    moment_view,
+    more_of,
+)
+from pipeline.render.context.candidates import candidate_views, intro
+from pipeline.render.context.chain import chain_view
+from pipeline.render.context.endpoints import endpoint_view, service_views
+from pipeline.render.context.header import setting, settings_lines, window_view
+from pipeline.render.context.health import column, evidence_view
+from pipeline.render.context.maps import change_view, heat_view
+from pipeline.render.context.plan import action_views, criterion_view, recovery
+from pipeline.render.context.quality import gap_view, premise_view
+from pipeline.render.context.rates import request_chart, small_charts, total_chart
+from pipeline.render.context.summary import (
+    finding_row,
+    finding_rows,
+    findings_more,
+    unchanged_names,
+)
+from pipeline.render.figures import percent
+from pipeline.render.prose import lead_of, tiles_of
+from pipeline.render.untrusted import Untrusted
+from pipeline.render.views import ReportContext, WarningView
+from pipeline.render.words import (
+    VERDICT_WORDS,
+    baseline_words,
+    coverage_parts,
+    explaining,
+    other_warnings,
+)
+
+__all__ = ["MARKDOWN", "PAGE", "SECTIONS", "Basis", "Caps", "build_context"]
+
+SECTIONS = (
+    ("summary", "Summary"),
+    ("rates", "Rates"),
+    ("candidates", "Candidates"),
+    ("chain", "Chain"),
+    ("endpoints", "Endpoints"),
+    ("map", "Class by hour"),
+    ("unclassified", "Unclassified"),
+    ("health", "Health"),
+    ("evidence", "Evidence"),
+    ("plan", "Plan"),
+    ("success", "Criteria"),
+    ("escalation", "Escalation"),
+    ("quality", "Data"),
+    ("appendix", "Appendix"),
+)
+
+_TONES = {
+    Verdict.REGRESSION: "bad",
+    Verdict.WATCH: "warn",
+    Verdict.NORMAL: "ok",
+    Verdict.CANNOT_DECIDE: "plain",
+}
+
+
+def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
+    """Return the context of *result*; the same result gives the same context."""
+    basis = Basis(result, caps)
+    settings = result.run.settings
+    affected = [one for one in result.endpoints if one.is_affected]
+    others = [one for one in result.endpoints if not one.is_affected]
+    unclassified = [
+        one for one in result.findings if one.error_class is None and one.kind == "error"
+    ]
+    unchanged = unchanged_names(basis)
+    coverage = result.coverage
+    return ReportContext(
+        page_title=Untrusted(f"{VERDICT_WORDS[result.verdict].upper()}: {result.headline}"),
+        verdict=VERDICT_WORDS[result.verdict],
+        tone=_TONES[result.verdict],
+        headline=Untrusted(result.headline),
+        report_title=Untrusted(setting(settings, "title")),
+        author=Untrusted(setting(settings, "author")),
+        run_id=Untrusted(result.run.run_id),
+        version=Untrusted(result.run.version),
+        command=Untrusted(result.run.command),
+        settings=settings_lines(settings),
+        generated_at=moment_view(result.run.generated_at),
+        windows=[
+            window_view("Baseline", result.windows.baseline),
+            window_view("Candidate", result.windows.candidate),
+        ],
+        baseline_description=Untrusted(baseline_words(result)),
+        coverage=coverage_parts(result),
+        rate_unit=Untrusted(result.totals.rate_unit),
+        sections=list(SECTIONS),
+        lead=[Untrusted(sentence) for sentence in lead_of(result)],
+        tiles=tiles_of(result),
+        findings=finding_rows(basis),
+        findings_more=findings_more(basis),
+        unchanged=[Untrusted(name) for name in unchanged[: caps.unchanged]],
+        unchanged_more=count_more(len(unchanged) - caps.unchanged),
+        rates=total_chart(basis),
+        requests=request_chart(basis),
+        charts=small_charts(basis),
+        candidates=candidate_views(basis),
+        candidates_intro=intro(basis),
+        candidates_more=more_of(basis.carded[caps.candidates :]),
+        changes=[change_view(one) for one in result.changes[: caps.gaps]],
+        chain=chain_view(basis),
+        endpoints=[endpoint_view(basis, one) for one in affected[: caps.endpoints]],
+        unaffected=[endpoint_view(basis, one) for one in others[: caps.endpoints]],
+        unaffected_more=count_more(
+            max(len(affected) - caps.endpoints, 0) + max(len(others) - caps.endpoints, 0)
+        ),
+        services=service_views(basis),
+        heat=heat_view(basis),
+        unclassified=[finding_row(basis, one) for one in unclassified[: caps.unclassified]],
+        unclassified_more=more_of(unclassified[caps.unclassified :]),
+        working=column(result.health.working, caps),
+        broken=column(result.health.broken, caps),
+        unknown=column(result.health.unknown, caps),
+        evidence=[evidence_view(one) for one in result.evidence],
+        actions=action_views(basis),
+        criteria=[criterion_view(one) for one in result.criteria],
+        escalation_level=Untrusted(result.escalation.level),
+        escalation_rule=Untrusted(result.escalation.rule),
+        recovery=recovery(result),
+        warnings=[
+            WarningView(Untrusted(w.kind), Untrusted(w.text)) for w in other_warnings(result)
+        ],
+        premises=[premise_view(basis, one) for one in explaining(result)[: caps.gaps]],
+        premises_more=count_more(len(result.premises) - caps.gaps),
+        gaps=[gap_view(one) for one in coverage.gaps[: caps.gaps]],
+        gaps_more=count_more(len(coverage.gaps) - caps.gaps),
+        unclassified_share=percent(coverage.unclassified_share),
+        sources=[source_view(one) for one in coverage.sources[: caps.sources]],
+        sources_more=count_more(len(coverage.sources) - caps.sources),
+        queries=[query_view(at, one) for at, one in enumerate(result.queries, start=1)],
+        query_numbers={one.query_id: at for at, one in enumerate(result.queries, start=1)},
+    )

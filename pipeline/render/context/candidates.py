@@ -1,0 +1,239 @@
+"""One card for each class that rose, with all that the logs tell of it."""
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+
+from pipeline.model import Confidence, Correlate, Finding, Knowledge, Sample
+from pipeline.render.context.basis import Basis, excluded, tone_of
+from pipeline.render.figures import (
+    TIMES,
+    count,
+    duration,
+    interval,
+    many,
+    moment,
+    percent,
+    rate,
+    ratio,
+)
+from pipeline.render.untrusted import Untrusted
+from pipeline.render.views import CandidateView, KnowledgeView, SampleView
+from pipeline.render.words import appeared, has_baseline, name_of, state_of
+
+# A change is worth naming beside a regression when it came at most this long before it.
+_BEFORE, _AFTER = timedelta(minutes=30), timedelta(minutes=1)
+_PATH_CHARACTERS = 72
+
+
+def intro(basis: Basis) -> str:
+    """Say what the cards are."""
+    if basis.regressions:
+        return (
+            "One card for each class that rose, in order of appearance. A class is at most the "
+            "first failure seen here; what made it fail lies outside of its own lines."
+        )
+    if basis.risen:
+        return (
+            "Nothing is confirmed. One card for each class whose rise is suspected only, and "
+            "for warnings that rose; these decide nothing."
+        )
+    if basis.cards:
+        return "Nothing could be compared. One card for each class of errors, as it is."
+    return ""
+
+
+def candidate_views(basis: Basis) -> list[CandidateView]:
+    """Return the cards in order of appearance."""
+    return [_candidate(basis, at, one) for at, one in enumerate(basis.cards, start=1)]
+
+
+def _candidate(basis: Basis, number: int, one: Finding) -> CandidateView:
+    return CandidateView(
+        anchor=basis.anchors[one.finding_id],
+        number=number,
+        name=Untrusted(name_of(one)),
+        title=Untrusted("" if one.title == name_of(one) else one.title),
+        state=state_of(one),
+        tone=tone_of(one),
+        position=_position(basis, one),
+        template=Untrusted(one.template or ""),
+        seen=_seen_words(one),
+        rates=f"{rate(one.baseline_rate)} → {rate(one.candidate_rate)} per hour",
+        significance=_significance(one),
+        spacing=_spacing(one),
+        onset=_onset_words(one),
+        service_order=Untrusted(_service_order(one)),
+        left_out=[excluded(at) for at in one.baseline_excluded],
+        services=[
+            Untrusted(
+                f"{service.service_name}: {count(service.baseline_count)} → "
+                f"{count(service.candidate_count)} events"
+            )
+            for service in sorted(one.services, key=lambda at: -at.candidate_count)[:8]
+        ],
+        location=Untrusted(_location(one)),
+        location_share=percent(one.code_location.share) if one.code_location else "",
+        correlates=[Untrusted(_correlate(at)) for at in one.correlates[:8]],
+        samples=[_sample(at) for at in one.samples[: basis.caps.samples]],
+        changes=[Untrusted(text) for text in _changes_before(basis, one)],
+        knowledge=_knowledge(one.knowledge),
+    )
+
+
+def _position(basis: Basis, one: Finding) -> str:
+    """Say where in the chain the finding stands, never that it is the cause."""
+    if one.finding_id in basis.result.chain.first_failures:
+        return "first failure: no other regression precedes it here"
+    node_ids = {
+        node.node_id for node in basis.result.chain.nodes if node.finding_id == one.finding_id
+    }
+    if not one.is_regression:
+        return "not a confirmed regression"
+    before = [edge for edge in basis.result.chain.edges if edge.target in node_ids]
+    return "follows another" if before else "order unknown"
+
+
+def _changes_before(basis: Basis, one: Finding) -> list[str]:
+    began = appeared(one)
+    if began is None:
+        return []
+    return [
+        f"{moment(at.timestamp)} UTC {at.service_name}: {at.kind}: {at.text}"
+        for at in basis.result.changes
+        if began - _BEFORE <= at.timestamp <= began + _AFTER
+    ][:5]
+
+
+# ---- the rest
+
+
+def _seen_words(one: Finding) -> str:
+    before = count(one.baseline_count) if has_baseline(one) else "no number known"
+    text = f"{many(one.candidate_count, 'time')}, {before} in the baseline"
+    if one.expected_count is not None:
+        text += f"; {rate(one.expected_count)} expected"
+    text += f". First {moment(one.first_seen)}, last {moment(one.last_seen)} UTC"
+    return text + (", still going on at the end of the data" if one.is_ongoing else "")
+
+
+def _significance(one: Finding) -> str:
+    parts = []
+    if one.rate_ratio is not None:
+        parts.append(f"{TIMES} {ratio(one.rate_ratio)}")
+    bounds = interval(one.rate_ratio_lower, one.rate_ratio_upper)
+    if bounds:
+        parts.append(f"95 % interval of the ratio: {bounds}")
+    if one.q_value is not None:
+        parts.append(f"q {_small(one.q_value)}")
+    if one.confidence is not Confidence.NONE:
+        parts.append(one.confidence.value)
+    return "; ".join(parts)
+
+
+def _small(value: float) -> str:
+    return "< 0.0001" if value < 0.0001 else f"= {value:.2g}"
+
+
+def _spacing(one: Finding) -> str:
+    at = one.interarrival_seconds
+    if at is None:
+        return ""
+    return (
+        f"median {duration(at.p50)}; 10 % within {duration(at.p10)}, 90 % within {duration(at.p90)}"
+    )
+
+
+def _onset_words(one: Finding) -> str:
+    if one.onset is None:
+        return ""
+    text = f"{moment(one.onset)} UTC"
+    if one.onset_lower is None or one.onset_upper is None:
+        return text
+    return f"{text} (95 % interval {moment(one.onset_lower)} to {moment(one.onset_upper)})"
+
+
+def _service_order(one: Finding) -> str:
+    """Say in which services it rose first, next and so on, as far as their intervals tell."""
+    dated = sorted(
+        (at.onset_lower, at.onset, at.onset_upper, at.service_name)
+        for at in one.services
+        if at.onset is not None and at.onset_lower is not None and at.onset_upper is not None
+    )
+    if len(dated) < 2:
+        return ""
+    is_one_day = len({at.date() for times in dated for at in times[:3]} | _days(one.onset)) == 1
+    steps: list[list[str]] = []
+    until = dated[0][0]
+    for lower, begun, upper, name in dated:
+        if not steps or lower > until:
+            steps.append([])
+        times = [f"{at:%H:%M:%S}" if is_one_day else moment(at) for at in (begun, lower, upper)]
+        steps[-1].append(f"{name} {times[0]} ({times[1]} to {times[2]})")
+        until = max(until, upper)
+    if len(steps) == 1:
+        return f"order cannot be told, the 95 % intervals overlap: {'; '.join(steps[0])}"
+    said = [
+        " and ".join(step) + (" (which of these is first cannot be told)" if step[1:] else "")
+        for step in steps
+    ]
+    return f"first in {', then in '.join(said)}; in brackets 95 % intervals"
+
+
+def _days(at: datetime | None) -> set[date]:
+    return set() if at is None else {at.date()}
+
+
+def _location(one: Finding) -> str:
+    place = one.code_location
+    if place is None:
+        return ""
+    line = f":{place.code_line_number}" if place.code_line_number is not None else ""
+    name = f" {place.code_function_name}" if place.code_function_name else ""
+    return f"{place.code_file_path}{line}{name}"
+
+
+def _correlate(one: Correlate) -> str:
+    usual = [
+        f"{percent(share)} {where}"
+        for share, where in (
+            (one.baseline_share, "in the baseline"),
+            (one.other_share, "of what else was logged"),
+        )
+        if share is not None
+    ]
+    against = f", against {' and '.join(usual)}" if usual else ""
+    return f"{one.kind} {one.value}: {percent(one.share)} of the events{against}"
+
+
+def _sample(one: Sample) -> SampleView:
+    return SampleView(
+        place=Untrusted(f"{_tail(one.log_file_path)}:{one.line_number}"),
+        time=f"{moment(one.timestamp)} UTC" if one.timestamp else "no time",
+        service=Untrusted(one.service_name),
+        body=Untrusted(one.body),
+    )
+
+
+def _tail(path: str) -> str:
+    """Shorten a path from the left: file and line must be seen; the appendix has it whole."""
+    return path if len(path) <= _PATH_CHARACTERS else f"…{path[-_PATH_CHARACTERS:]}"
+
+
+def _knowledge(one: Knowledge | None) -> KnowledgeView | None:
+    if one is None:
+        return None
+    return KnowledgeView(
+        knowledge_id=Untrusted(one.knowledge_id),
+        title=Untrusted(one.title),
+        mechanism=Untrusted(one.mechanism),
+        hypotheses=_all(one.hypotheses),
+        check_first=_all(one.check_first),
+        remedy=_all(one.remedy),
+        verify=_all(one.verify),
+        references=_all(one.references),
+        reviewed=Untrusted(one.reviewed),
+    )
+
+
+def _all(texts: Iterable[str]) -> list[Untrusted]:
+    return [Untrusted(text) for text in texts]
