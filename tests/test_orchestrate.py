@@ -15,6 +15,7 @@ import pipeline
 from pipeline import orchestrate
 from pipeline.errors import SourceError, UndecidableError, UsageError
 from pipeline.model import Confidence, ExitCode, Finding, Result, Settings, State, Verdict
+from pipeline.orchestrate import reading
 from tests.written_logs import (
     HOUR,
     START,
@@ -285,8 +286,8 @@ def facts(result: Result) -> list[tuple[object, ...]]:
 def test_borders_of_parts_change_no_byte(
     logs: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orchestrate, "PART_EVENTS", 50)
-    monkeypatch.setattr(orchestrate, "_MERGE_ROWS", 100)
+    monkeypatch.setattr(reading, "PART_EVENTS", 50)
+    monkeypatch.setattr(reading, "_MERGE_ROWS", 100)
 
     analyze(tmp_path / "out", [logs])
 

@@ -1,0 +1,14 @@
+"""The order of the stages: read, mine, classify, count, test, explain, render.
+
+Only here do the stages meet; each of them knows nothing of the others. This is also the only
+package that asks for the clock, and hands it on. One module a use: `runs` (analyze, ingest, render
+again), `calibration`, `demonstration`; what they share is in `reading` (logs to tables), `windows`
+(which stretches are compared) and `trial` (counts to verdicts and onsets).
+"""
+
+from pipeline.orchestrate.calibration import calibrate
+from pipeline.orchestrate.demonstration import demo
+from pipeline.orchestrate.reading import Ledger
+from pipeline.orchestrate.runs import analyze, exit_code, ingest, render_again
+
+__all__ = ["Ledger", "analyze", "calibrate", "demo", "exit_code", "ingest", "render_again"]

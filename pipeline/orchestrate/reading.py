@@ -1,0 +1,245 @@
+"""Streams of logs into staged events and counts: everything that is read once, and written."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from pipeline import store
+from pipeline.diagnosis.windows import named_borders
+from pipeline.errors import SourceError
+from pipeline.ingest import (
+    Batch,
+    Options,
+    Stream,
+    check_conservation,
+    find_streams,
+    formats_with,
+    ledger_frame,
+    merge_minutes,
+    merge_rollup,
+    parse_services,
+    read_stream,
+)
+from pipeline.mining import fingerprint, mine
+from pipeline.model import Settings, Window
+from pipeline.rules import load_rules, rule_table
+from pipeline.schema import EVENTS
+from pipeline.sql import classify
+
+Tell = Callable[[str], None]
+
+# Small parts cost footers, large ones memory: a part holds some tens of MiB of text at most.
+PART_EVENTS = 40_000
+# Counts are merged when this many rows wait: merging after every block would be quadratic.
+_MERGE_ROWS = 400_000
+RULE_TEXT_CHARACTERS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What reading one input gave: counts of all events, and where every line went."""
+
+    rollup: pl.DataFrame
+    minutes: pl.DataFrame
+    ledger: pl.DataFrame
+    extents: tuple[Window, ...]
+
+
+def read(
+    groups: Sequence[Sequence[Stream]],
+    origin: str,
+    settings: Settings,
+    staging: store.Staging,
+    tell: Tell,
+) -> Tables:
+    """Read streams into staged events and counts; *groups* are the streams of each path given.
+
+    Raises `SourceError` when nothing can be read, `ConservationError` when a line is missing.
+    """
+    options = Options(
+        formats=formats_with(Path(settings.formats_dir) if settings.formats_dir else None),
+        zone=settings.zone,
+        keep_all=settings.keeps_all_events,
+        # The machine's clock, whatever moment a run is made for: later lines are of a wrong one.
+        now=datetime.now(UTC),
+        borders=named_borders(settings),
+        services=parse_services(settings.services),
+    )
+    rows: list[dict[str, object]] = []
+    extents = []
+    rollup, minutes = _Sum(merge_rollup), _Sum(merge_minutes)
+    writer = _PartWriter(staging, origin)
+    for streams in groups:
+        first_row = len(rows)
+        for stream in streams:
+            tell(f"reading {stream.name}")
+            for batch in read_stream(stream, options, rows):
+                writer.add(batch)
+                rollup.add(batch.rollup)
+                minutes.add(batch.minutes)
+        extents += _extent(rows[first_row:])
+    writer.flush()
+    ledger = ledger_frame(rows)
+    check_conservation(ledger)
+    _refuse_unreadable(ledger, settings)
+    return Tables(rollup.total(), minutes.total(), ledger, tuple(extents))
+
+
+def _extent(rows: Iterable[dict[str, object]]) -> list[Window]:
+    firsts = [row["first_timestamp"] for row in rows if row["first_timestamp"] is not None]
+    lasts = [row["last_timestamp"] for row in rows if row["last_timestamp"] is not None]
+    if not firsts:
+        return []
+    end = max(lasts) + timedelta(microseconds=1)  # type: ignore[type-var, operator]
+    return [Window(min(firsts), end)]  # type: ignore[type-var, arg-type]
+
+
+def _refuse_unreadable(ledger: pl.DataFrame, settings: Settings) -> None:
+    if ledger.is_empty():
+        raise SourceError(
+            "there is no log in what was named", hint="name files, or folders of files"
+        )
+    failed = ledger.filter(pl.col("error").is_not_null())
+    # What broke off was read up to its break: that is reported, and no reason to stop.
+    is_empty = failed.height == ledger.height and not ledger["line_count"].sum()
+    if is_empty or (settings.is_strict and failed.height):
+        path, reason = failed.select("log_file_path", "error").row(0)
+        more = f" (and {failed.height - 1} more)" if failed.height > 1 else ""
+        what = "no source could be read" if is_empty else "a source cannot be read"
+        raise SourceError(
+            f"{what}: {path}: {reason}{more}",
+            hint="name logs as text, gzip, zstd, bzip2, xz, tar or zip; without --strict, what "
+            "cannot be read is reported and the rest is read",
+        )
+
+
+class _Sum:
+    """A table of counts that grows by addition."""
+
+    def __init__(self, merge: Callable[[list[pl.DataFrame]], pl.DataFrame]) -> None:
+        self._merge = merge
+        self._parts: list[pl.DataFrame] = []
+        self._rows = 0
+
+    def add(self, part: pl.DataFrame) -> None:
+        self._parts.append(part)
+        self._rows += part.height
+        if self._rows > _MERGE_ROWS:
+            self._parts = [self.total()]
+            # A merged table that is large by itself must not be merged again with every block.
+            self._rows = 0
+
+    def total(self) -> pl.DataFrame:
+        merged = self._merge(self._parts)
+        return merged.sort(*merged.columns, nulls_last=True)
+
+
+class _PartWriter:
+    """Collects kept events and writes them, mined and classified, in parts."""
+
+    def __init__(self, staging: store.Staging, origin: str) -> None:
+        self._staging = staging
+        self._origin = origin
+        self._waiting: list[pl.DataFrame] = []
+        self._count = 0
+        self._patterns = rule_table(load_rules())
+
+    def add(self, batch: Batch) -> None:
+        if batch.events.is_empty():
+            return
+        self._waiting.append(batch.events)
+        self._count += batch.events.height
+        if self._count >= PART_EVENTS:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._waiting or self._origin not in self._staging.event_parts:
+            events = pl.concat(self._waiting) if self._waiting else pl.DataFrame(schema=EVENTS)
+            self._staging.write_events(self._origin, name_errors(events, self._patterns))
+        self._waiting, self._count = [], 0
+
+
+def name_errors(events: pl.DataFrame, patterns: pl.DataFrame) -> pl.DataFrame:
+    """Fill template, fingerprint and error class of *events* (columns `EVENTS`); access lines have
+    none.
+
+    Rules look at distinct texts only: exception type and message, and the head of the body.
+    """
+    if events.is_empty():
+        return events
+    is_access = pl.col("http_response_status_code").is_not_null()
+    bodies = events.select(pl.when(~is_access).then("body"))["body"]
+    mined = mine(bodies)
+    named = events.with_columns(template_id=mined["template_id"], template=mined["template"])
+    named = named.with_columns(fingerprint=fingerprint(named))
+    exception = pl.concat_str(
+        "exception_type", pl.col("exception_message").fill_null(""), separator=": "
+    )
+    head = pl.col("body").str.head(RULE_TEXT_CHARACTERS)
+    text = named.select(
+        text=pl.when(~is_access & (pl.col("severity_number") >= 13)).then(
+            pl.concat_str(exception, head, separator="\n", ignore_nulls=True)
+        )
+    )["text"]
+    classes = pl.coalesce(_classes(text, patterns), _failed_class())
+    return named.with_columns(error_class=classes)
+
+
+def _failed_class() -> pl.Expr:
+    status = pl.col("http_response_status_code")
+    return pl.when(status >= 500).then(pl.concat_str(pl.lit("http_"), status.cast(pl.String)))
+
+
+def _classes(text: pl.Series, patterns: pl.DataFrame) -> pl.Series:
+    named = classify(text, patterns)
+    return text.replace_strict(
+        named["text"], named["error_class"], default=None, return_dtype=pl.String
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Where every line went: a row a source, columns `schema.LEDGER`."""
+
+    sources: pl.DataFrame
+
+    @property
+    def line_count(self) -> int:
+        """Lines of all sources."""
+        return int(self.sources["line_count"].sum())
+
+    @property
+    def event_count(self) -> int:
+        """Events of all sources, kept or only counted."""
+        return int(self.sources["event_count"].sum())
+
+    @property
+    def unparsed_event_count(self) -> int:
+        """Events that no format took."""
+        return int(self.sources["unparsed_event_count"].sum())
+
+
+def streams_of(paths: Sequence[str], settings: Settings, out: Path) -> list[Stream]:
+    """Find the streams below *paths*; what an earlier run wrote to *out* is none of them."""
+    return find_streams(
+        paths,
+        skip=[out],
+        input_encoding=settings.encoding,
+        follows_outside=settings.follows_outside,
+    )
+
+
+def write_tables(staging: store.Staging, read_: dict[str, Tables]) -> dict[str, pl.DataFrame]:
+    """Write the counts of both inputs as one table each, with the column `origin`."""
+    merged = {}
+    for name in store.TABLES:
+        parts = [
+            getattr(tables, name).with_columns(origin=pl.lit(origin))
+            for origin, tables in read_.items()
+        ]
+        merged[name] = pl.concat(parts)
+        staging.write_table(name, merged[name])
+    return merged

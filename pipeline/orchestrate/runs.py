@@ -1,0 +1,210 @@
+"""A run: read the logs, compare them with their baseline, write what was found."""
+
+import hashlib
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import polars as pl
+
+from pipeline import store
+from pipeline.detection import rate_ratio_interval
+from pipeline.diagnosis.assemble import assemble
+from pipeline.diagnosis.coverage import find_coverage
+from pipeline.diagnosis.series import onset_table
+from pipeline.diagnosis.windows import Choice, is_window_text
+from pipeline.errors import UsageError
+from pipeline.model import (
+    ExitCode,
+    QueryFacts,
+    Result,
+    Run,
+    Settings,
+    State,
+    Verdict,
+)
+from pipeline.orchestrate.calibration import last_calibration
+from pipeline.orchestrate.reading import Ledger, Tell, read, streams_of, write_tables
+from pipeline.orchestrate.trial import MARTS, MARTS_OF_RISEN, judge
+from pipeline.orchestrate.windows import choose, moment_of
+from pipeline.rules.knowledge import load_knowledge
+from pipeline.sql import Session, load_queries
+from pipeline.sql import title as query_title
+
+
+def ingest(logs: Sequence[str], out: Path, settings: Settings, *, tell: Tell = print) -> Ledger:
+    """Read *logs* into *out*: events, counts and ledger, and nothing else."""
+    with store.staged(out) as staging:
+        tables = read([streams_of(logs, settings, out)], "candidate", settings, staging, tell)
+        write_tables(staging, {"candidate": tables})
+        staging.commit()
+    return Ledger(tables.ledger)
+
+
+def analyze(
+    logs: Sequence[str],
+    settings: Settings,
+    *,
+    out: Path,
+    documents: Sequence[str] = ("html", "md", "json"),
+    now: str | None = None,
+    tell: Tell = lambda _: None,
+) -> Result:
+    """Compare *logs* with their baseline; write tables and *documents* to *out*; return the result.
+
+    Raises a `PipelineError` whose exit code says what kind of failure it was; what an earlier run
+    left in *out* then stays as it was.
+    """
+    moment = moment_of(now, settings)
+    names = [] if all(map(_is_time, settings.baseline)) else list(settings.baseline)
+    if names and any(map(_is_time, names)):
+        raise UsageError(
+            "--baseline names both paths and times",
+            hint="name paths only, or one window or duration",
+        )
+    candidate_streams = streams_of(logs, settings, out)
+    baseline_streams = [streams_of([name], settings, out) for name in names]
+    with store.staged(out) as staging:
+        inputs = {}
+        if names:
+            inputs["baseline"] = read(baseline_streams, "baseline", settings, staging, tell)
+        inputs["candidate"] = read([candidate_streams], "candidate", settings, staging, tell)
+        tables = write_tables(staging, inputs)
+        choice = choose(settings, moment, inputs)
+        tell("comparing")
+        result = _examine(staging, tables, choice, settings, _Stamp(moment, logs, names))
+        result = replace(result, calibration=last_calibration(out, tell))
+        tell("writing the report")
+        for name, text in _documents(result, documents).items():
+            staging.write_text(name, text)
+        staging.commit()
+    return result
+
+
+def _is_time(text: str) -> bool:
+    return is_window_text(text) and not Path(text).exists()
+
+
+@dataclass(frozen=True, slots=True)
+class _Stamp:
+    now: datetime
+    logs: Sequence[str]
+    baseline: Sequence[str]
+
+
+def _examine(
+    staging: store.Staging,
+    tables: Mapping[str, pl.DataFrame],
+    choice: Choice,
+    settings: Settings,
+    stamp: _Stamp,
+) -> Result:
+    """Count, test and explain what was read."""
+    with Session() as session:
+        session.read_events(staging.event_parts)
+        session.register("rollup", tables["rollup"])
+        session.register("minutes", tables["minutes"])
+        session.register("windows", choice.table())
+        marts = {name: session.frame(name) for name in MARTS}
+        coverage = find_coverage(marts["service_minutes"], choice)
+        tested = judge(marts, choice, coverage, session.frame)
+        session.register("onsets", onset_table(tested.onsets))
+        for name in MARTS_OF_RISEN:
+            marts[name] = session.frame(name)
+    return assemble(
+        marts,
+        tested,
+        choice,
+        coverage,
+        tables["ledger"],
+        load_knowledge(),
+        rate_ratio_interval,
+        _run(settings, stamp),
+        _queries(choice),
+    )
+
+
+def _run(settings: Settings, stamp: _Stamp) -> Run:
+    """Describe the run without what does not change its result: output folder, order of
+    arguments.
+    """
+    logs, baseline = sorted(stamp.logs), sorted(stamp.baseline)
+    asked = {
+        key: value
+        for key, value in asdict(replace(settings, baseline=())).items()
+        if value not in (None, False, ())
+    }
+    asked["baseline"] = baseline or list(settings.baseline)
+    identity = json.dumps([logs, asked, version("aftershock")], sort_keys=True, default=str)
+    command = shlex.join(
+        ["analyze", *logs, *(part for name in asked["baseline"] for part in ("--baseline", name))]
+    )
+    return Run(
+        run_id=hashlib.sha256(identity.encode()).hexdigest()[:12],
+        generated_at=stamp.now,
+        version=version("aftershock"),
+        command=command,
+        settings=asked,
+    )
+
+
+def _queries(choice: Choice) -> list[QueryFacts]:
+    windows = {
+        f"{name}_{index}": f"{start:%Y-%m-%dT%H:%M:%SZ} .. {end:%Y-%m-%dT%H:%M:%SZ}"
+        for index, (name, _, start, end) in enumerate(choice.table().iter_rows())
+    }
+    texts = load_queries()
+    return [
+        QueryFacts(name, query_title(texts[name]), texts[name], {"windows": windows})
+        for name in texts
+        if "pattern" not in name and name != "stg_keys"
+    ]
+
+
+def _documents(result: Result, formats: Sequence[str]) -> dict[str, str]:
+    """Render what was asked for; the result itself and its criteria are always written."""
+    from pipeline import render
+
+    writers = {"html": render.render_html, "md": render.render_markdown}
+    return {
+        **{f"report.{name}": writers[name](result) for name in formats if name in writers},
+        "result.json": render.to_json(result),
+        "criteria.toml": render.render_criteria(result),
+    }
+
+
+def render_again(path: Path, out: Path | None, documents: Sequence[str]) -> tuple[Path, Result]:
+    """Render the documents of a finished run from its folder or ``result.json``; return where."""
+    source = path / "result.json" if path.is_dir() else path
+    try:
+        text = source.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UsageError(
+            f"cannot read {source}: {reason}",
+            hint="name the folder of a finished run, or its result.json",
+        ) from error
+    from pipeline.render import from_json
+
+    result = from_json(text)
+    folder = out or source.parent
+    store.write_documents(folder, _documents(result, documents))
+    return folder, result
+
+
+def exit_code(result: Result, fail_on: str) -> ExitCode:
+    """Return the exit status of a finished run under ``--fail-on``."""
+    if result.verdict is Verdict.CANNOT_DECIDE:
+        return ExitCode.CANNOT_DECIDE
+    rises = [one for one in result.findings if one.is_regression]
+    hit = {
+        "never": False,
+        "new": any(one.state is State.NEW for one in rises),
+        "regression": bool(rises),
+        "any": bool(rises) or result.verdict is Verdict.WATCH,
+    }[fail_on]
+    return ExitCode.REGRESSION if hit else ExitCode.NORMAL
