@@ -1,8 +1,12 @@
 """The sentences and figures of the first screen; they stand alone, as a message would."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from pipeline.model import Finding, Result, State, Verdict, WindowFacts
+from pipeline.model import Endpoint, Finding, Result, State, Verdict, WindowFacts
 from pipeline.render.figures import (
     TIMES,
     UNKNOWN,
@@ -18,60 +22,97 @@ from pipeline.render.figures import (
 from pipeline.render.views import Tile
 from pipeline.render.words import (
     STATE_WORDS,
+    baseline_words,
     earliest_onset,
     is_risen,
     main_path,
     name_of,
+    other_warnings,
+    path_tail,
+    place_of,
     regressions_of,
 )
 
 _MAX_NAMES = 4
+_NAME_CHARACTERS = 80
+_DOUBT_CHARACTERS = 200
+_STATUS = re.compile(r"HTTP \d+ answers")
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """One line of the first screen: the question that it answers, and full sentences."""
+
+    label: str
+    text: str
+
+
+def leads_of(result: Result) -> list[Lead]:
+    """Return the first screen in words: what, since when, how bad, where, what to do next.
+
+    A question that this input does not answer has no line, but for the one after the next step.
+    """
+    lines = [
+        Lead("What", _what(result)),
+        Lead("Since", _since(result)),
+        Lead("How bad", " ".join(part for part in (_totals(result), _reach(result)) if part)),
+        Lead("Where", _where(result)),
+        Lead("Next", _next(result)),
+        Lead("Doubt", _doubt(result)),
+        Lead("Calibrated", _calibrated(result)),
+    ]
+    return [line for line in lines if line.text]
 
 
 def lead_of(result: Result) -> list[str]:
-    """Return the lead: what happened, how much, what came first, how far it reaches."""
-    sentences = [
-        *_opening(result),
-        *_totals(result),
-        *_order(result),
-        *_reach(result),
-        *_doubt(result),
-        _calibrated(result),
-    ]
-    return [sentence for sentence in sentences if sentence]
+    """Return the first screen as sentences without the questions that they answer."""
+    return [line.text for line in leads_of(result)]
 
 
-def _opening(result: Result) -> list[str]:
-    found = regressions_of(result)
-    if result.verdict is Verdict.REGRESSION and found:
-        onset = earliest_onset(result)
-        began = f"The first rise began at {moment(onset)} UTC. " if onset else ""
-        classes = many(len(found), "class", "classes")
-        verb = "is" if len(found) == 1 else "are"
-        return [f"{began}{classes} {verb} above what the baseline explains: {_names(found)}."]
-    if result.verdict is Verdict.WATCH:
-        risen = [one for one in result.findings if is_risen(one)]
-        errors = [one for one in risen if one.kind != "warning"]
-        warnings = len(risen) - len(errors)
-        return [
-            f"Nothing is confirmed; suspected only: {_names(errors)}." if errors else "",
-            f"{many(warnings, 'class of warnings', 'classes of warnings')} rose, too; warnings "
-            "decide nothing."
-            if warnings
-            else "",
-        ]
+def _what(result: Result) -> str:
     if result.verdict is Verdict.CANNOT_DECIDE:
-        return [
-            "This input allows no comparison, so nothing here says that the logs are normal. "
-            "Classes, rates and traces are shown as they are."
-        ]
-    return ["No class rose beyond what chance explains.", _power(result)]
+        return _undecided(result)
+    found = regressions_of(result)
+    if found:
+        classes = many(len(found), "class", "classes")
+        verb, whose = ("is", "its") if len(found) == 1 else ("are", "their")
+        order = ", in order of appearance" if len(found) > 1 else ""
+        return f"{classes} {verb} above what {whose} baseline explains{order}: {_names(found)}."
+    risen = [one for one in result.findings if is_risen(one)]
+    if not risen:
+        return " ".join(
+            part for part in ("No class rose beyond what chance explains.", _power(result)) if part
+        )
+    errors = [one for one in risen if one.kind != "warning"]
+    warnings = len(risen) - len(errors)
+    said = ["Nothing is confirmed."]
+    if errors:
+        said.append(f"Suspected only: {_names(errors)}.")
+    if warnings:
+        classes = many(warnings, "class of warnings", "classes of warnings")
+        said.append(f"{classes} rose; warnings decide nothing.")
+    return " ".join(said)
+
+
+def _undecided(result: Result) -> str:
+    """Say why nothing was compared, and that this is no all-clear."""
+    return (
+        "This input allows no comparison, so nothing here says that the logs are normal. "
+        f"Baseline: {baseline_words(result).rstrip('.')}."
+    )
 
 
 def _names(found: Sequence[Finding]) -> str:
-    names = list(dict.fromkeys(name_of(one) for one in found))
+    names = list(dict.fromkeys(_quoted(name_of(one)) for one in found))
     shown = ", ".join(names[:_MAX_NAMES])
     return f"{shown} and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else shown
+
+
+def _quoted(name: str) -> str:
+    """Return a name so that it is told from the sentence: what is more than a word in quotes."""
+    if " " not in name or _STATUS.fullmatch(name):
+        return name
+    return f"“{name if len(name) <= _NAME_CHARACTERS else name[:_NAME_CHARACTERS] + '…'}”"
 
 
 def _power(result: Result) -> str:
@@ -81,9 +122,148 @@ def _power(result: Result) -> str:
         return ""
     largest = max(tested, key=lambda one: (one.baseline_count, one.finding_id))
     return (
-        f"For the most frequent class, {name_of(largest)}, a rise of {TIMES} "
+        f"For the most frequent class, {_quoted(name_of(largest))}, a rise of {TIMES} "
         f"{ratio(largest.minimum_detectable_ratio)} would have been confirmed with 80 % power."
     )
+
+
+def _since(result: Result) -> str:
+    found = regressions_of(result)
+    onset = earliest_onset(result)
+    if not found:
+        return ""
+    began = (
+        f"The first rise began at {moment(onset)} UTC{_bounds(found, onset)}."
+        if onset
+        else "When the rise began cannot be told from these counts."
+    )
+    return f"{began} {_until(found, result.windows.candidate.end)}".strip()
+
+
+def _bounds(found: Sequence[Finding], onset: datetime) -> str:
+    one = next(one for one in found if one.onset == onset)
+    if one.onset_lower is None or one.onset_upper is None or one.onset_lower == one.onset_upper:
+        return ""
+    times = (onset, one.onset_lower, one.onset_upper)
+    is_one_day = len({at.astimezone(UTC).date() for at in times}) == 1
+    lower, upper = (f"{at.astimezone(UTC):%H:%M:%S}" if is_one_day else moment(at)
+                    for at in times[1:])  # fmt: skip
+    return f" (95 % {lower} to {upper})"
+
+
+def _until(found: Sequence[Finding], end: datetime | None) -> str:
+    if any(one.is_ongoing for one in found):
+        return f"It was still going on at the end of the data, {moment(end)} UTC."
+    last = max((one.last_seen for one in found if one.last_seen), default=None)
+    if last is None or end is None:
+        return ""
+    before = duration(max((end - last).total_seconds(), 0.0))
+    return (
+        f"Last seen {moment(last)} UTC, {before} before the end of the data; "
+        "whether it is over, later logs tell."
+    )
+
+
+def _totals(result: Result) -> str:
+    totals, windows = result.totals, result.windows
+    if totals.baseline_rate is None or windows.baseline.start is None:
+        counted = _counted(windows.candidate)
+        return f"{counted[0].upper()}{counted[1:]}." if windows.candidate.start else ""
+    before, after = rate(totals.baseline_rate), rate(totals.candidate_rate)
+    text = f"All errors: {before} → {after} per covered hour"
+    if totals.rate_ratio is not None:
+        bounds = interval(totals.rate_ratio_lower, totals.rate_ratio_upper)
+        text += f", {TIMES} {ratio(totals.rate_ratio)}" + (f" (95 % {bounds})" if bounds else "")
+    per_request = totals.baseline_rate_per_1000_requests, totals.candidate_rate_per_1000_requests
+    if None not in per_request:
+        text += f"; per 1,000 requests {rate(per_request[0])} → {rate(per_request[1])}"
+    return f"{text}."
+
+
+def _counted(window: WindowFacts) -> str:
+    return f"{many(window.error_count, 'error')} in {duration(window.covered_seconds)} covered"
+
+
+def _reach(result: Result) -> str:
+    if not result.endpoints:
+        return ""
+    affected = [one for one in result.endpoints if one.is_affected]
+    verb = "fails" if len(affected) == 1 else "fail"
+    text = f"{len(affected)} of {many(len(result.endpoints), 'endpoint')} {verb} more than before"
+    if not affected:
+        return f"{text}."
+    worst = max(affected, key=lambda one: (one.candidate_failure_count, one.http_route))
+    which = "" if len(affected) == 1 else "most of all "
+    return f"{text}, {which}{_endpoint(worst)}."
+
+
+def _endpoint(one: Endpoint) -> str:
+    share = one.candidate_failure_count / max(one.candidate_request_count, 1)
+    name = f"{one.http_request_method} {one.http_route}".strip()
+    return f"{name}: {percent(share)} of {many(one.candidate_request_count, 'request')}"
+
+
+def _where(result: Result) -> str:
+    found = regressions_of(result)
+    counts: Counter[str] = Counter()
+    for one in found:
+        for service in one.services:
+            counts[service.service_name] += service.candidate_count
+    ranked = sorted(((n, name) for name, n in counts.items() if n), key=lambda at: (-at[0], at[1]))
+    shown = [f"{name} ({n:,})" for n, name in ranked[:_MAX_NAMES]]
+    more = f" and {len(ranked) - _MAX_NAMES} more" if len(ranked) > _MAX_NAMES else ""
+    whose = "Its" if len(found) == 1 else "Their"
+    said = [f"{whose} events are in {', '.join(shown)}{more}."] if shown else []
+    return " ".join([*said, *_order(result)])
+
+
+def _order(result: Result) -> list[str]:
+    """Name what comes first, and the place in the code that its traces name."""
+    by_id = {one.finding_id: one for one in result.findings}
+    first = [by_id[one] for one in result.chain.first_failures if one in by_id]
+    if not first or len(main_path(result.chain)) < 2:
+        return []
+    places = [place_of(one) for one in first[:1] if one.code_location is not None]
+    at = f", at {places[0]}" if places else ""
+    return [f"First failure in the chain: {_names(first)}{at}; this is order, not proof."]
+
+
+def _next(result: Result) -> str:
+    """Return the first step: the knowledge base's check, or what the input lacks."""
+    if result.verdict is Verdict.CANNOT_DECIDE and result.windows.baseline.start is None:
+        return "Give logs of a normal time: --baseline DIR, or a longer stretch of the same logs."
+    for one in _in_order_of_looking(result):
+        name = _quoted(name_of(one))
+        if one.knowledge is not None and one.knowledge.check_first:
+            return f"Check first for {name} (knowledge base): {one.knowledge.check_first[0]}"
+        if one.code_location is not None:
+            return f"Look at {place_of(one)}, which the traces of {name} name."
+        if one.samples:
+            sample = one.samples[0]
+            at = f"{path_tail(sample.log_file_path)}:{sample.line_number}"
+            return f"Look at the lines before {at}, an event of {name}."
+    return ""
+
+
+def _in_order_of_looking(result: Result) -> list[Finding]:
+    """Return what to look at first: where an order is known its first failure, else any class of
+    which something is known.
+    """
+    found = regressions_of(result)
+    firsts = set(result.chain.first_failures) if len(main_path(result.chain)) > 1 else set()
+    return sorted(found, key=lambda one: (one.finding_id not in firsts, one.knowledge is None))
+
+
+def _doubt(result: Result) -> str:
+    """Return the first doubt that bends what was compared, and how many more there are."""
+    warnings = sorted(other_warnings(result), key=lambda one: one.kind == "time_assumed")
+    number = len(warnings) + len(result.premises)
+    if not warnings:
+        return f"{many(number, 'doubt')} about the input, under Data." if number else ""
+    text = warnings[0].text
+    text = text if len(text) <= _DOUBT_CHARACTERS else f"{text[:_DOUBT_CHARACTERS]}…"
+    more = f" {number - 1:,} more under Data." if number > 1 else ""
+    return f"{text[0].upper()}{text[1:].rstrip('.')}.{more}"
 
 
 def _calibrated(result: Result) -> str:
@@ -98,59 +278,6 @@ def _calibrated(result: Result) -> str:
         f"{count(quote.class_window_count)} comparisons in which nothing had changed"
         + (f"; of rises that were planted, confirmed: {found}." if found else ".")
     )
-
-
-def _totals(result: Result) -> list[str]:
-    totals, windows = result.totals, result.windows
-    after = _counted(windows.candidate)
-    if totals.baseline_rate is None or windows.baseline.start is None:
-        return [f"Candidate window: {after}."] if windows.candidate.start else []
-    text = (
-        f"All errors: {rate(totals.baseline_rate)} → {rate(totals.candidate_rate)} per covered hour"
-    )
-    if totals.rate_ratio is not None:
-        bounds = interval(totals.rate_ratio_lower, totals.rate_ratio_upper)
-        text += f", {TIMES} {ratio(totals.rate_ratio)}" + (f" (95 % {bounds})" if bounds else "")
-    text += f"; baseline {_counted(windows.baseline)}, candidate {after}."
-    per_request = totals.baseline_rate_per_1000_requests, totals.candidate_rate_per_1000_requests
-    if None in per_request:
-        return [text]
-    return [text, f"Per 1,000 requests: {rate(per_request[0])} → {rate(per_request[1])} errors."]
-
-
-def _counted(window: WindowFacts) -> str:
-    return f"{many(window.error_count, 'error')} in {duration(window.covered_seconds)} covered"
-
-
-def _order(result: Result) -> list[str]:
-    names = {one.finding_id: name_of(one) for one in result.findings}
-    first = [names[one] for one in result.chain.first_failures if one in names]
-    path = main_path(result.chain)
-    if not first or len(path) < 2:
-        return []
-    return [
-        f"First failure in the chain: {', '.join(first[:_MAX_NAMES])}; this is order, not proof."
-    ]
-
-
-def _reach(result: Result) -> list[str]:
-    sentences = []
-    if result.endpoints:
-        affected = sum(1 for one in result.endpoints if one.is_affected)
-        total = many(len(result.endpoints), "endpoint")
-        verb = "fails" if affected == 1 else "fail"
-        sentences.append(f"{affected} of {total} {verb} more than before.")
-    found = regressions_of(result)
-    if any(one.is_ongoing for one in found):
-        sentences.append("It was still going on at the end of the data.")
-    elif found:
-        sentences.append("It was not going on any more at the end of the data.")
-    return sentences
-
-
-def _doubt(result: Result) -> list[str]:
-    number = len(result.coverage.warnings)
-    return [f"{many(number, 'doubt')} about the input: see data and method."] if number else []
 
 
 def tiles_of(result: Result) -> list[Tile]:
@@ -196,12 +323,14 @@ def _by_state(found: Sequence[Finding]) -> list[str]:
 def _onset_tile(result: Result) -> Tile:
     onset, end = earliest_onset(result), result.windows.candidate.end
     if onset is None or end is None:
-        return Tile(UNKNOWN, "no onset", "plain", "finding_minutes")
-    going = any(one.is_regression and one.is_ongoing for one in result.findings)
-    words = "still going on" if going else "not going on any more"
-    label = f"from the onset to the end of the data, {words}"
-    since = duration((end - onset).total_seconds())
-    return Tile(since, label, "bad" if going else "plain", "finding_minutes")
+        return Tile(UNKNOWN, "onset not known from these counts", "plain", "finding_minutes")
+    found = regressions_of(result)
+    if any(one.is_ongoing for one in found):
+        since = duration((end - onset).total_seconds())
+        return Tile(since, "since the onset, still going on", "bad", "finding_minutes")
+    last = max((one.last_seen for one in found if one.last_seen), default=end)
+    lasted = duration(max((last - onset).total_seconds(), 0.0))
+    return Tile(lasted, "from the onset to the last event", "plain", "finding_minutes")
 
 
 def _endpoint_tile(result: Result) -> Tile:

@@ -108,8 +108,12 @@ def html_text(text: Untrusted, limit: int = INLINE_CHARACTERS) -> str:
 
 
 def html_block(text: Untrusted, limit: int = BLOCK_CHARACTERS) -> str:
-    """Return HTML for the inside of ``<pre>``; line ends are kept."""
-    return f"<bdi>{escape_html(visible(text.reveal(), limit, is_block=True))}</bdi>"
+    """Return HTML for the inside of ``<pre>``; line ends are kept.
+
+    Between tags a quote ends nothing; log lines and SQL are full of them.
+    """
+    shown = visible(text.reveal(), limit, is_block=True)
+    return f"<bdi>{shown.translate(_BLOCK_CODES)}</bdi>"
 
 
 def html_plain(text: Untrusted, limit: int = CELL_CHARACTERS) -> str:
@@ -118,6 +122,7 @@ def html_plain(text: Untrusted, limit: int = CELL_CHARACTERS) -> str:
 
 
 _HTML_CODES = str.maketrans({c: f"&#{ord(c)};" for c in "&<>\"'"})
+_BLOCK_CODES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 def escape_html(text: str) -> str:

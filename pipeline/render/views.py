@@ -26,6 +26,14 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class LeadView:
+    """A line of the first screen: the question that it answers, and the answer in sentences."""
+
+    label: str
+    text: Untrusted
+
+
+@dataclass(frozen=True, slots=True)
 class Tile:
     """One of the large figures; *query_id* is the key into `ReportContext.query_numbers`."""
 
@@ -365,14 +373,16 @@ class ReportContext:
     settings: list[Untrusted] = field(metadata={"help": "effective settings, name = value"})
     generated_at: Moment = field(metadata={"help": "time stamp of the report"})
     windows: list[WindowView] = field(metadata={"help": "baseline and candidate window"})
-    baseline_description: Untrusted = field(metadata={"help": "what was taken as normal"})
     coverage: list[str] = field(metadata={"help": "what was read: lines, files, services"})
     rate_unit: Untrusted = field(metadata={"help": "what the total rates are per"})
     sections: list[tuple[str, str]] = field(metadata={"help": "anchor and title, in order"})
-    lead: list[Untrusted] = field(metadata={"help": "sentences that stand alone"})
+    lead: list[LeadView] = field(metadata={"help": "the first screen in words; it stands alone"})
     tiles: list[Tile] = field(metadata={"help": "the large figures"})
-    findings: list[FindingRow] = field(metadata={"help": "rises first, in order of appearance"})
+    findings: list[FindingRow] = field(metadata={"help": "what rose, in order of appearance"})
     findings_more: str = field(metadata={"help": "which findings are not in the table, or empty"})
+    others: list[FindingRow] = field(metadata={"help": "findings that did not rise"})
+    others_words: str = field(metadata={"help": "how many did not rise, in which states"})
+    others_more: str = field(metadata={"help": "which of these are not in their table, or empty"})
     unchanged: list[Untrusted] = field(metadata={"help": "classes tested and found unchanged"})
     unchanged_more: str = field(metadata={"help": "how many more are unchanged, or empty"})
     rates: ChartView | None = field(metadata={"help": "all errors by time, null without"})

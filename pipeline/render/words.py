@@ -20,6 +20,7 @@ from pipeline.render.figures import (
     TIMES,
     UNKNOWN,
     count,
+    interval,
     many,
     minute,
     moment,
@@ -48,6 +49,7 @@ STATE_WORDS = {
     State.GONE: "gone",
     State.UNKNOWN: "not testable",
 }
+_PATH_CHARACTERS = 72
 KIND_WORDS = {"error": "error", "warning": "warning", "failed_request": "failed request"}
 
 
@@ -92,6 +94,13 @@ def change_of(finding: Finding) -> str:
     if finding.rate_ratio is not None:
         return f"{TIMES} {ratio(finding.rate_ratio)}"
     return f"{count(finding.baseline_count)} → {count(finding.candidate_count)}"
+
+
+def ratio_bounds(finding: Finding) -> str:
+    """Return the 95 % interval of the ratio; where the baseline has no event, there is no ratio."""
+    if finding.rate_ratio is None:
+        return ""
+    return interval(finding.rate_ratio_lower, finding.rate_ratio_upper)
 
 
 def is_risen(finding: Finding) -> bool:
@@ -139,6 +148,21 @@ def first_seen_of(finding: Finding) -> str:
     if finding.baseline_count:
         return "in baseline"
     return moment(finding.first_seen)
+
+
+def place_of(finding: Finding) -> str:
+    """Return the place in the code that its traces name, or nothing."""
+    place = finding.code_location
+    if place is None:
+        return ""
+    line = f":{place.code_line_number}" if place.code_line_number is not None else ""
+    name = f" {place.code_function_name}" if place.code_function_name else ""
+    return f"{place.code_file_path}{line}{name}"
+
+
+def path_tail(path: str) -> str:
+    """Shorten a path from the left: file and line must be seen; the appendix has it whole."""
+    return path if len(path) <= _PATH_CHARACTERS else f"…{path[-_PATH_CHARACTERS:]}"
 
 
 def state_counts(findings: Iterable[Finding]) -> str:

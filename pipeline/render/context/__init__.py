@@ -26,11 +26,13 @@ from pipeline.render.context.rates import request_chart, small_charts, total_cha
 from pipeline.render.context.summary import (
     finding_row,
     finding_rows,
-    findings_more,
+    leads,
+    other_findings,
+    shown_findings,
     unchanged_names,
 )
 from pipeline.render.figures import percent
-from pipeline.render.prose import lead_of, tiles_of
+from pipeline.render.prose import tiles_of
 from pipeline.render.untrusted import Untrusted
 from pipeline.render.views import ReportContext, WarningView
 from pipeline.render.words import (
@@ -39,6 +41,7 @@ from pipeline.render.words import (
     coverage_parts,
     explaining,
     other_warnings,
+    state_counts,
 )
 
 __all__ = ["MARKDOWN", "PAGE", "SECTIONS", "Basis", "Caps", "build_context"]
@@ -78,6 +81,7 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
         one for one in result.findings if one.error_class is None and one.kind == "error"
     ]
     unchanged = unchanged_names(basis)
+    shown, rest = shown_findings(basis), other_findings(basis)
     coverage = result.coverage
     return ReportContext(
         page_title=Untrusted(f"{VERDICT_WORDS[result.verdict].upper()}: {result.headline}"),
@@ -92,17 +96,19 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
         settings=settings_lines(settings),
         generated_at=moment_view(result.run.generated_at),
         windows=[
-            window_view("Baseline", result.windows.baseline),
-            window_view("Candidate", result.windows.candidate),
+            window_view("Baseline", result.windows.baseline, baseline_words(result)),
+            window_view("Candidate", result.windows.candidate, ""),
         ],
-        baseline_description=Untrusted(baseline_words(result)),
         coverage=coverage_parts(result),
         rate_unit=Untrusted(result.totals.rate_unit),
         sections=list(SECTIONS),
-        lead=[Untrusted(sentence) for sentence in lead_of(result)],
+        lead=leads(result),
         tiles=tiles_of(result),
-        findings=finding_rows(basis),
-        findings_more=findings_more(basis),
+        findings=finding_rows(basis, shown[: caps.findings]),
+        findings_more=more_of(shown[caps.findings :]),
+        others=finding_rows(basis, rest[: caps.others]),
+        others_words=state_counts(rest),
+        others_more=more_of(rest[caps.others :]),
         unchanged=[Untrusted(name) for name in unchanged[: caps.unchanged]],
         unchanged_more=count_more(len(unchanged) - caps.unchanged),
         rates=total_chart(basis),

@@ -9,7 +9,6 @@ from pipeline.render.figures import (
     TIMES,
     count,
     duration,
-    interval,
     many,
     moment,
     percent,
@@ -18,11 +17,18 @@ from pipeline.render.figures import (
 )
 from pipeline.render.untrusted import Untrusted
 from pipeline.render.views import CandidateView, KnowledgeView, SampleView
-from pipeline.render.words import appeared, has_baseline, name_of, state_of
+from pipeline.render.words import (
+    appeared,
+    has_baseline,
+    name_of,
+    path_tail,
+    place_of,
+    ratio_bounds,
+    state_of,
+)
 
 # A change is worth naming beside a regression when it came at most this long before it.
 _BEFORE, _AFTER = timedelta(minutes=30), timedelta(minutes=1)
-_PATH_CHARACTERS = 72
 
 
 def intro(basis: Basis) -> str:
@@ -71,7 +77,7 @@ def _candidate(basis: Basis, number: int, one: Finding) -> CandidateView:
             )
             for service in sorted(one.services, key=lambda at: -at.candidate_count)[:8]
         ],
-        location=Untrusted(_location(one)),
+        location=Untrusted(place_of(one)),
         location_share=percent(one.code_location.share) if one.code_location else "",
         correlates=[Untrusted(_correlate(at)) for at in one.correlates[:8]],
         samples=[_sample(at) for at in one.samples[: basis.caps.samples]],
@@ -110,7 +116,7 @@ def _changes_before(basis: Basis, one: Finding) -> list[str]:
 def _seen_words(one: Finding) -> str:
     before = count(one.baseline_count) if has_baseline(one) else "no number known"
     text = f"{many(one.candidate_count, 'time')}, {before} in the baseline"
-    if one.expected_count is not None:
+    if one.expected_count is not None and one.baseline_count:
         text += f"; {rate(one.expected_count)} expected"
     text += f". First {moment(one.first_seen)}, last {moment(one.last_seen)} UTC"
     return text + (", still going on at the end of the data" if one.is_ongoing else "")
@@ -120,7 +126,7 @@ def _significance(one: Finding) -> str:
     parts = []
     if one.rate_ratio is not None:
         parts.append(f"{TIMES} {ratio(one.rate_ratio)}")
-    bounds = interval(one.rate_ratio_lower, one.rate_ratio_upper)
+    bounds = ratio_bounds(one)
     if bounds:
         parts.append(f"95 % interval of the ratio: {bounds}")
     if one.q_value is not None:
@@ -183,15 +189,6 @@ def _days(at: datetime | None) -> set[date]:
     return set() if at is None else {at.date()}
 
 
-def _location(one: Finding) -> str:
-    place = one.code_location
-    if place is None:
-        return ""
-    line = f":{place.code_line_number}" if place.code_line_number is not None else ""
-    name = f" {place.code_function_name}" if place.code_function_name else ""
-    return f"{place.code_file_path}{line}{name}"
-
-
 def _correlate(one: Correlate) -> str:
     usual = [
         f"{percent(share)} {where}"
@@ -207,16 +204,11 @@ def _correlate(one: Correlate) -> str:
 
 def _sample(one: Sample) -> SampleView:
     return SampleView(
-        place=Untrusted(f"{_tail(one.log_file_path)}:{one.line_number}"),
+        place=Untrusted(f"{path_tail(one.log_file_path)}:{one.line_number}"),
         time=f"{moment(one.timestamp)} UTC" if one.timestamp else "no time",
         service=Untrusted(one.service_name),
         body=Untrusted(one.body),
     )
-
-
-def _tail(path: str) -> str:
-    """Shorten a path from the left: file and line must be seen; the appendix has it whole."""
-    return path if len(path) <= _PATH_CHARACTERS else f"…{path[-_PATH_CHARACTERS:]}"
 
 
 def _knowledge(one: Knowledge | None) -> KnowledgeView | None:

@@ -22,7 +22,7 @@ def json_text(value: Any) -> str:  # noqa: ANN401  # a setting
     return json.dumps(value, ensure_ascii=False, default=str, sort_keys=True)
 
 
-def window_view(name: str, facts: WindowFacts) -> WindowView:
+def window_view(name: str, facts: WindowFacts, description: str) -> WindowView:
     """Return a window with its totals; what is not known of it is a dash."""
     is_known = facts.start is not None
     return WindowView(
@@ -30,7 +30,7 @@ def window_view(name: str, facts: WindowFacts) -> WindowView:
         is_known=is_known,
         start=moment_view(facts.start),
         end=moment_view(facts.end),
-        description=Untrusted(facts.description),
+        description=Untrusted(description),
         covered=duration(facts.covered_seconds) if is_known else UNKNOWN,
         events=count(facts.event_count) if is_known else UNKNOWN,
         errors=count(facts.error_count) if is_known else UNKNOWN,

@@ -2,36 +2,44 @@
 
 from collections.abc import Sequence
 
-from pipeline.model import Finding
+from pipeline.model import Finding, Result, Verdict
 from pipeline.render import charts
-from pipeline.render.context.basis import Basis, more_of, tone_of
-from pipeline.render.figures import bars, count, interval, rate
+from pipeline.render.context.basis import Basis, tone_of
+from pipeline.render.figures import bars, count, rate
+from pipeline.render.prose import leads_of
 from pipeline.render.untrusted import Untrusted
-from pipeline.render.views import FindingRow, Link
+from pipeline.render.views import FindingRow, LeadView, Link
 from pipeline.render.words import (
     change_of,
     first_seen_of,
     has_baseline,
     is_risen,
     name_of,
+    ratio_bounds,
     state_of,
 )
 
 
-def finding_rows(basis: Basis) -> list[FindingRow]:
-    """Return the rows of the table: rises first, in order of appearance."""
-    return [finding_row(basis, one) for one in _ordered(basis)[: basis.caps.findings]]
+def leads(result: Result) -> list[LeadView]:
+    """Return the first screen in words."""
+    return [LeadView(line.label, Untrusted(line.text)) for line in leads_of(result)]
 
 
-def findings_more(basis: Basis) -> str:
-    """Say what is not in the table."""
-    return more_of(_ordered(basis)[basis.caps.findings :])
+def shown_findings(basis: Basis) -> list[Finding]:
+    """Return what the table shows: rises by appearance, or all where nothing was compared."""
+    is_open = basis.result.verdict is Verdict.CANNOT_DECIDE
+    return basis.result.findings if is_open else basis.risen
 
 
-def _ordered(basis: Basis) -> list[Finding]:
-    risen = {one.finding_id for one in basis.risen}
-    rest = (one for one in basis.result.findings if one.finding_id not in risen)
-    return [*basis.risen, *rest]
+def other_findings(basis: Basis) -> list[Finding]:
+    """Return the findings that are folded away: those that did not rise."""
+    shown = {one.finding_id for one in shown_findings(basis)}
+    return [one for one in basis.result.findings if one.finding_id not in shown]
+
+
+def finding_rows(basis: Basis, found: Sequence[Finding]) -> list[FindingRow]:
+    """Return *found* as rows of the findings table."""
+    return [finding_row(basis, one) for one in found]
 
 
 def finding_row(basis: Basis, one: Finding) -> FindingRow:
@@ -50,7 +58,7 @@ def finding_row(basis: Basis, one: Finding) -> FindingRow:
         baseline_count=count(one.baseline_count if has_baseline(one) else None),
         candidate_count=count(one.candidate_count),
         change=change_of(one),
-        interval=interval(one.rate_ratio_lower, one.rate_ratio_upper),
+        interval=ratio_bounds(one),
         spark=charts.spark(drawn, basis.floor, onset=one.onset if is_risen(one) else None),
         course=bars(_halved(rates, 24), top),
     )
@@ -60,9 +68,6 @@ def unchanged_names(basis: Basis) -> list[str]:
     """Return the classes that were tested and found unchanged."""
     names = [basis.names[one] for one in basis.result.unchanged if one in basis.names]
     return list(dict.fromkeys(names))
-
-
-# ---- charts
 
 
 def _halved(values: Sequence[float | None], most: int) -> list[float | None]:
