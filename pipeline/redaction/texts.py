@@ -1,0 +1,161 @@
+"""Texts without their secrets: on columns, on distinct texts, and only where a literal occurs."""
+
+import hmac
+import ipaddress
+from collections.abc import Callable
+from functools import cache
+
+import polars as pl
+
+from pipeline.redaction.rules import SHIELD, Rule, load_redactions, marker
+
+MARKER = r"\[redacted:([a-z_]+)[\]:]"
+# Of a keyed hash so much is shown: enough to tell values apart, too little to guess them by.
+_HASH_DIGITS = 8
+
+
+def redact(texts: pl.Series, *, pii: bool = False, key: bytes | None = None) -> pl.Series:
+    """Return *texts* (strings, nulls stay) with each secret as ``[redacted:kind]``.
+
+    With *pii*, e-mail addresses, IP addresses and card numbers too, with *key* as
+    ``[redacted:email:3f2a…]``, so that equal ones stay equal. What was redacted once stays.
+    """
+    return Redactor(pii=pii, key=key)(texts)
+
+
+def redact_text(text: str, *, pii: bool = False, key: bytes | None = None) -> str:
+    """Return one *text* with each secret as ``[redacted:kind]``; as `redact`."""
+    redacted: str = redact(pl.Series([text], dtype=pl.String), pii=pii, key=key)[0]
+    return redacted
+
+
+class Redactor:
+    """The rules that apply; called with texts, it returns them without secrets."""
+
+    def __init__(
+        self, *, pii: bool = False, key: bytes | None = None, only_certain: bool = False
+    ) -> None:
+        self.key = key
+        self.rules = tuple(
+            rule
+            for rule in load_redactions()
+            if (pii or not rule.is_personal) and (rule.is_certain or not only_certain)
+        )
+        self._gate = sorted({literal for rule in self.rules for literal in rule.literals})
+        self._ungated = tuple(rule for rule in self.rules if not rule.literals)
+
+    def __call__(self, texts: pl.Series) -> pl.Series:
+        """Return *texts* without secrets, in the same order; nulls stay."""
+        rows = self.suspects(texts)
+        if not rows.len():
+            return texts
+        distinct = texts.gather(rows).unique()
+        cleaned = self._cleaned(distinct)
+        is_changed = cleaned.ne_missing(distinct)
+        if not is_changed.any():
+            return texts
+        old, new = distinct.filter(is_changed), cleaned.filter(is_changed)
+        return texts.replace(old, new)
+
+    def suspects(self, texts: pl.Series) -> pl.Series:
+        """Return the rows of *texts* that a rule has to look at."""
+        may = texts.str.contains_any(self._gate, ascii_case_insensitive=True)
+        for rule in self._ungated:
+            may |= _fits(rule, texts)
+        return may.fill_null(False).arg_true()
+
+    def _cleaned(self, texts: pl.Series) -> pl.Series:
+        cleaned = texts.clone()  # scatter writes in place
+        for rule in self.rules:
+            rows = _fits(rule, cleaned).fill_null(False).arg_true()
+            if rows.len():
+                part = cleaned.gather(rows)
+                cleaned = cleaned.scatter(rows, self._applied(rule, part))
+        return cleaned
+
+    def _applied(self, rule: Rule, texts: pl.Series) -> pl.Series:
+        if rule.is_personal:
+            return self._personal(rule, texts)
+        texts = texts.clone()
+        for step in rule.steps:
+            rows = _holds_all(texts, step.also).arg_true()
+            if not rows.len():
+                continue
+            part = texts.gather(rows)
+            if step.shield:
+                part = part.str.replace_all(SHIELD, "", literal=True)
+                part = part.str.replace_all(step.shield, f"${{head}}{SHIELD}${{word}}")
+            part = part.str.replace_all(step.pattern, step.replacement)
+            if step.shield:
+                part = part.str.replace_all(SHIELD, "", literal=True)
+            texts = texts.scatter(rows, part)
+        return texts
+
+    def _personal(self, rule: Rule, texts: pl.Series) -> pl.Series:
+        """Replace what a rule finds and its check confirms, once a distinct value."""
+        found = texts.str.extract_all(rule.steps[0].pattern).explode().drop_nulls().unique()
+        check = _CHECKS.get(rule.check or "", lambda _: True)
+        # Longest first: an address may be the beginning of another.
+        values = sorted(filter(check, found.to_list()), key=lambda value: (-len(value), value))
+        if not values:
+            return texts
+        return texts.str.replace_many(
+            values, [self._hidden(rule, one) for one in values], leftmost=True
+        )
+
+    def _hidden(self, rule: Rule, value: str) -> str:
+        if self.key is None:
+            return marker(rule.name)
+        digest = hmac.new(self.key, value.lower().encode(), "sha256").hexdigest()
+        return f"[redacted:{rule.name}:{digest[:_HASH_DIGITS]}]"
+
+
+def _fits(rule: Rule, texts: pl.Series) -> pl.Series:
+    """Tell which *texts* the rule has to look at: those with a literal, and what it requires."""
+    if rule.literals:
+        found = texts.str.contains_any(list(rule.literals), ascii_case_insensitive=True)
+    elif rule.requires:
+        found = texts.str.len_bytes().is_between(_LEAST_WHOLE, _MOST_WHOLE)
+        found &= ~texts.str.contains(" ", literal=True)
+    else:
+        found = texts.str.contains(rule.steps[0].pattern)
+    if rule.requires and found.any():
+        for pattern in rule.requires:
+            found &= texts.str.contains(pattern)
+    return found
+
+
+# A line of a PEM block, as those that are asked by their shape alone.
+_LEAST_WHOLE, _MOST_WHOLE = 60, 80
+
+
+def _holds_all(texts: pl.Series, literals: tuple[str, ...]) -> pl.Series:
+    found = texts.is_not_null()
+    for literal in literals:
+        found &= texts.str.contains(literal, literal=True)
+    return found
+
+
+def _is_card(text: str) -> bool:
+    digits = [int(character) for character in text if character.isdigit()]
+    if not 13 <= len(digits) <= 19:
+        return False
+    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
+    return (sum(doubled) + sum(digits[-1::-2])) % 10 == 0
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+_CHECKS: dict[str, Callable[[str], bool]] = {"luhn": _is_card, "address": _is_address}
+
+
+@cache
+def redactor(pii: bool, key: bytes | None) -> Redactor:
+    """Return the redactor for these settings."""
+    return Redactor(pii=pii, key=key)
