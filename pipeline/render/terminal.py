@@ -19,7 +19,9 @@ from pipeline.render.words import (
     first_seen_of,
     is_risen,
     main_path,
+    name_of,
     other_warnings,
+    ramp_words,
     state_counts,
     state_of,
 )
@@ -32,6 +34,7 @@ _HEAD = ("class", "state", "base/h", "now/h", "change", "first seen (UTC)")
 _NUMBERS = frozenset({2, 3, 4})  # columns of _HEAD that stand to the right
 _NAME_CELLS, _LEAST_NAME = 28, 12
 _WARNING_CHARACTERS = 600  # they end with what to do
+_MAX_RAMPS = 2
 _MIN_COURSE, _MAX_COURSE = 8, 24
 _STYLES = {
     Verdict.REGRESSION: "1;97;41",
@@ -53,7 +56,12 @@ def render_terminal(result: Result, *, width: int, color: bool, files: list[str]
     blocks = [
         [*_verdict(result, width, paint), *_coverage(result, width, paint)],
         _table(result, width, paint),
-        [*_chain(result, width), *_where(result, width), *_doubts(result, width, paint)],
+        [
+            *_chain(result, width),
+            *_where(result, width),
+            *_ramps(result, width, paint),
+            *_doubts(result, width, paint),
+        ],
         [*_files(files, width), *_next(result, files, width, paint)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
@@ -256,12 +264,22 @@ def _where(result: Result, width: int) -> list[str]:
     return _labelled("where", "  ".join(parts), width) if parts else []
 
 
+def _ramps(result: Result, width: int, paint: Painter) -> list[str]:
+    lines: list[str] = []
+    for finding in [one for one in result.findings if one.ramp is not None][:_MAX_RAMPS]:
+        text = f"{terminal_text(name_of(finding), _NAME_CELLS)}: {ramp_words(finding)}"
+        lines += [paint(line, _DOUBT) for line in _labelled("ramp", text, width)]
+    return lines
+
+
 def _doubts(result: Result, width: int, paint: Painter) -> list[str]:
     lines: list[str] = []
     for premise in explaining(result)[:2]:
         text = f"{terminal_text(premise.kind)}: {terminal_text(premise.text, _WARNING_CHARACTERS)}"
         lines += [paint(line, _DOUBT) for line in _labelled("premise", text, width)]
-    warnings = other_warnings(result)
+    ramps = sum(one.ramp is not None for one in result.findings)
+    is_told = 0 < ramps <= _MAX_RAMPS  # by `_ramps`, in the same words
+    warnings = [one for one in other_warnings(result) if not (is_told and one.kind == "slow_ramp")]
     for warning in warnings[:3]:
         text = f"{terminal_text(warning.kind)}: {terminal_text(warning.text, _WARNING_CHARACTERS)}"
         lines += [paint(line, _DOUBT) for line in _labelled("warning", text, width)]

@@ -148,6 +148,7 @@ class CandidateView:
     spacing: str
     onset: str
     service_order: Untrusted
+    ramp: str
     left_out: list[Untrusted]
     services: list[Untrusted]
     location: Untrusted

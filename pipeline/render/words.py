@@ -165,6 +165,20 @@ def path_tail(path: str) -> str:
     return path if len(path) <= _PATH_CHARACTERS else f"…{path[-_PATH_CHARACTERS:]}"
 
 
+def ramp_words(finding: Finding) -> str:
+    """Say how a class grows that rises too slowly for two windows, or nothing where it does not."""
+    ramp = finding.ramp
+    if ramp is None:
+        return ""
+    text = (
+        f"grows by {percent(ramp.growth_per_day)} a day over {many(ramp.days, 'day')}: the last "
+        f"has {TIMES} {ramp.reference_ratio:.2f} the rate of the first"
+    )
+    if ramp.yesterday_ratio is None:
+        return text
+    return f"{text}, and {TIMES} {ramp.yesterday_ratio:.2f} that of the day before"
+
+
 def state_counts(findings: Iterable[Finding]) -> str:
     """Return how many findings are in which state, most frequent first."""
     counts = Counter(state_of(finding) for finding in findings)

@@ -23,6 +23,7 @@ from pipeline.render.words import (
     name_of,
     path_tail,
     place_of,
+    ramp_words,
     ratio_bounds,
     state_of,
 )
@@ -69,6 +70,7 @@ def _candidate(basis: Basis, number: int, one: Finding) -> CandidateView:
         spacing=_spacing(one),
         onset=_onset_words(one),
         service_order=Untrusted(_service_order(one)),
+        ramp=ramp_words(one),
         left_out=[excluded(at) for at in one.baseline_excluded],
         services=[
             Untrusted(
