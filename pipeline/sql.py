@@ -7,7 +7,7 @@ Parquet that this program wrote.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -73,6 +73,21 @@ def run_order(queries: Mapping[str, str]) -> list[str]:
 @cache
 def _ordered_queries() -> tuple[str, ...]:
     return tuple(run_order(load_queries()))
+
+
+# The tables of a run and of a step of it, which `staging` reads and nothing in `queries/` makes.
+_TABLES = frozenset({"events", "rollup", "minutes", "windows", "onsets", "keys", "patterns"})
+
+
+def answerable(tables: Iterable[str]) -> dict[str, str]:
+    """Return the queries that need no more than *tables*, each after those that it reads."""
+    missing = _TABLES - frozenset(tables)
+    queries = load_queries()
+    return {
+        name: queries[name]
+        for name in _ordered_queries()
+        if not any(references(queries[one]) & missing for one in _needed(name))
+    }
 
 
 def title(text: str) -> str:

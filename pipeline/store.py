@@ -10,9 +10,11 @@ import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import PipelineError, UsageError
@@ -21,6 +23,9 @@ from pipeline.schema import OUTPUT_MARKER
 MARKER = OUTPUT_MARKER
 EVENTS_FOLDER = "events"
 TABLES = ("rollup", "minutes", "ledger")
+WINDOWS = "windows"
+# The key in the metadata of `windows.parquet` of what else a run was made with.
+_METADATA = b"aftershock"
 
 _STAGING = ".staging-"
 
@@ -45,6 +50,15 @@ class Staging:
         """Write the table *name* (one of `TABLES`)."""
         path = self.folder / f"{name}.parquet"
         write_table(path, table)
+        return path
+
+    def write_windows(self, windows: pl.DataFrame, basis: str) -> Path:
+        """Write the windows that were compared, with *basis*: what else the run was made with, as
+        JSON.
+        """
+        path = self.folder / f"{WINDOWS}.parquet"
+        table = windows.to_arrow().replace_schema_metadata({_METADATA: basis.encode()})
+        _write_arrow(path, table)
         return path
 
     def write_text(self, name: str, text: str) -> Path:
@@ -110,9 +124,70 @@ def write_table(path: Path, table: pl.DataFrame) -> None:
     """Write one Parquet file: zstd, page checksums (compression alone does not reveal a damaged
     byte).
     """
+    _write_arrow(path, table.to_arrow())
+
+
+def _write_arrow(path: Path, table: pa.Table) -> None:
     pq.write_table(
-        table.to_arrow(), path, compression="zstd", compression_level=1, write_page_checksum=True
+        table, path, compression="zstd", compression_level=1, write_page_checksum=True
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RunFiles:
+    """The tables that a run left in *folder*: parts of events by their origin, others by name."""
+
+    folder: Path
+    events: dict[str, list[Path]]
+    tables: dict[str, Path]
+
+    def table(self, name: str) -> pl.DataFrame:
+        """Return the table *name*. Raises `PipelineError` when it is missing or damaged."""
+        return read_table(self.tables.get(name, self.folder / f"{name}.parquet"))
+
+    def basis(self) -> str:
+        """Return what else the run was made with, as `Staging.write_windows` was given it."""
+        path = self.tables.get(WINDOWS, self.folder / f"{WINDOWS}.parquet")
+        with _readable(path):
+            metadata = pq.read_schema(path).metadata or {}
+        if _METADATA not in metadata:
+            raise PipelineError(f"{path} does not say what the run was made with", hint=_AGAIN)
+        return metadata[_METADATA].decode()
+
+
+_AGAIN = "analyse the logs again: analyze LOGS -o DIR"
+
+
+def run_files(folder: Path) -> RunFiles:
+    """Return what a run, or `ingest`, left in *folder*. Raises `UsageError` where none did."""
+    if not (folder / MARKER).exists() or not (folder / "ledger.parquet").exists():
+        raise UsageError(
+            f"{folder} is not the folder of a finished run",
+            hint="name the folder that was given with -o; analyze LOGS -o DIR makes one",
+        )
+    events: dict[str, list[Path]] = {}
+    for path in sorted((folder / EVENTS_FOLDER).glob("*-*.parquet")):
+        events.setdefault(path.name.partition("-")[0], []).append(path)
+    names = (*TABLES, WINDOWS)
+    tables = {name: folder / f"{name}.parquet" for name in names}
+    return RunFiles(folder, events, {name: at for name, at in tables.items() if at.exists()})
+
+
+def read_table(path: Path) -> pl.DataFrame:
+    """Return one Parquet file. Raises `PipelineError` when it is missing or damaged."""
+    with _readable(path):
+        frame = pl.from_arrow(pq.read_table(path, page_checksum_verification=True))
+    assert isinstance(frame, pl.DataFrame)  # a table, not a column
+    return frame
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        reason = "it is missing" if isinstance(error, FileNotFoundError) else str(error)
+        raise PipelineError(f"cannot read {path}: {reason}", hint=_AGAIN) from error
 
 
 def write_documents(folder: Path, documents: Mapping[str, str]) -> None:

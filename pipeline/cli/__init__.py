@@ -10,6 +10,7 @@ import traceback
 
 import click
 
+from pipeline.cli.examine import query
 from pipeline.cli.group import analyze
 from pipeline.cli.inspect import calibrate, doctor, formats
 from pipeline.cli.output import visible
@@ -18,7 +19,7 @@ from pipeline.model import ExitCode
 
 __all__ = ["analyze", "formats", "main"]
 
-for _command in (run, ingest, report, doctor, formats, calibrate, demo):
+for _command in (run, ingest, report, query, doctor, formats, calibrate, demo):
     analyze.add_command(_command)
 
 

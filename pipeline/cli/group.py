@@ -25,6 +25,7 @@ class DefaultGroup(click.Group):
     default = "run"
     sections: ClassVar[dict[str, tuple[str, ...]]] = {
         "Analyse": ("run", "ingest", "report"),
+        "Look into a finished run": ("query",),
         "See how logs are read": ("doctor", "formats"),
         "Try": ("calibrate", "demo"),
     }

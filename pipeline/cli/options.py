@@ -28,6 +28,14 @@ OUT = click.option(
     type=click.Path(path_type=Path),
     help="Folder for the report, result and tables.",
 )
+RUN = click.option(
+    "--run",
+    default="analysis",
+    show_default=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder of the finished run: what was given with -o.",
+)
 ZONE = click.option(
     "--tz",
     "zone",

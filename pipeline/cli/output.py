@@ -80,8 +80,15 @@ def print_result(
 
 def print_text(text: str | bytes) -> None:
     """Print on stdout; a reader who has left is no error."""
-    try:
+    with until_closed():
         click.echo(text, color=True, nl=False)
+
+
+@contextlib.contextmanager
+def until_closed() -> Iterator[None]:
+    """End what is printed where the reader of stdout leaves: that is no error."""
+    try:
+        yield
     except BrokenPipeError:
         # Whoever reads us has seen enough, and the exit status still tells the verdict. Leaving
         # stdout open would make Python complain at exit.

@@ -6,9 +6,10 @@ again), `calibration`, `demonstration`; what they share is in `reading` (logs to
 (which stretches are compared) and `trial` (counts to verdicts and onsets).
 """
 
+from pipeline.orchestrate.asking import open_console
 from pipeline.orchestrate.calibration import calibrate
 from pipeline.orchestrate.demonstration import demo
 from pipeline.orchestrate.reading import Ledger
 from pipeline.orchestrate.runs import analyze, exit_code, ingest, render_again
 
-__all__ = ["Ledger", "analyze", "calibrate", "demo", "exit_code", "ingest", "render_again"]
+__all__ = ["Ledger", "analyze", "calibrate", "demo", "exit_code", "ingest", "open_console", "render_again"]

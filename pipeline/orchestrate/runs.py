@@ -75,6 +75,7 @@ def analyze(
         inputs["candidate"] = read([candidate_streams], "candidate", settings, staging, tell)
         tables = write_tables(staging, inputs)
         choice = choose(settings, moment, inputs)
+        staging.write_table("windows", choice.table())
         tell("comparing")
         result = _examine(staging, tables, choice, settings, _Stamp(moment, logs, names))
         result = replace(result, calibration=last_calibration(out, tell))
@@ -179,6 +180,17 @@ def _documents(result: Result, formats: Sequence[str]) -> dict[str, str]:
 
 def render_again(path: Path, out: Path | None, documents: Sequence[str]) -> tuple[Path, Result]:
     """Render the documents of a finished run from its folder or ``result.json``; return where."""
+    source, result = load_result(path)
+    folder = out or source.parent
+    store.write_documents(folder, _documents(result, documents))
+    return folder, result
+
+
+def load_result(path: Path) -> tuple[Path, Result]:
+    """Read the result of a finished run from its folder or ``result.json``; return that file, too.
+
+    Raises `UsageError` where there is none.
+    """
     source = path / "result.json" if path.is_dir() else path
     try:
         text = source.read_text(encoding="utf-8")
@@ -190,10 +202,7 @@ def render_again(path: Path, out: Path | None, documents: Sequence[str]) -> tupl
         ) from error
     from pipeline.render import from_json
 
-    result = from_json(text)
-    folder = out or source.parent
-    store.write_documents(folder, _documents(result, documents))
-    return folder, result
+    return source, from_json(text)
 
 
 def exit_code(result: Result, fail_on: str) -> ExitCode:
