@@ -150,12 +150,20 @@ class Console:
         """
         with self._guarded():
             self._refuse_all_but_reading(text)
-            reader = self._connection.sql(text).to_arrow_reader(_BATCH_ROWS)
+            reader = self._relation_of(text).to_arrow_reader(_BATCH_ROWS)
             yield Answer(reader.schema, iter(reader))
+
+    def _relation_of(self, text: str) -> duckdb.DuckDBPyRelation:
+        try:
+            return self._connection.sql(text)
+        except _FAULTS_OF_TEXT:
+            # A relation's error lacks the place in the text, that of a statement has it.
+            self._connection.execute(text).close()
+            raise
 
     def _refuse_all_but_reading(self, text: str) -> None:
         statements = self._connection.extract_statements(text)
-        hint = "one select statement, such as: select * from findings; " + _LISTED
+        hint = f"ask with one statement, such as: from findings; {_LISTED}"
         if len(statements) != 1:
             raise UsageError(f"{len(statements)} statements where one is asked", hint=hint)
         if statements[0].type not in _READING:

@@ -128,9 +128,7 @@ def write_table(path: Path, table: pl.DataFrame) -> None:
 
 
 def _write_arrow(path: Path, table: pa.Table) -> None:
-    pq.write_table(
-        table, path, compression="zstd", compression_level=1, write_page_checksum=True
-    )
+    pq.write_table(table, path, compression="zstd", compression_level=1, write_page_checksum=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +150,7 @@ class RunFiles:
             metadata = pq.read_schema(path).metadata or {}
         if _METADATA not in metadata:
             raise PipelineError(f"{path} does not say what the run was made with", hint=_AGAIN)
-        return metadata[_METADATA].decode()
+        return bytes(metadata[_METADATA]).decode()
 
 
 _AGAIN = "analyse the logs again: analyze LOGS -o DIR"

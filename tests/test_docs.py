@@ -1,5 +1,6 @@
 """Documents that must follow the code: columns, command line, formats, rules."""
 
+import itertools
 import os
 import re
 import shlex
@@ -97,16 +98,19 @@ def test_places_that_the_map_names_exist() -> None:
 
 
 def _console_lines() -> list[str]:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    pages = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     blocks = re.findall(r"```console\n(.*?)```", text, flags=re.DOTALL)
     lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
-    return [part.strip() for line in lines for part in line.split("|") if "analyze " in part]
+    parts = [part.strip() for line in lines for part in line.split(" | ")]
+    return [part for part in parts if re.match(r"(\w+=\S+ )*analyze ", part)]
 
 
 @pytest.mark.parametrize("line", _console_lines())
-def test_commands_of_the_readme_are_understood(line: str) -> None:
+def test_commands_of_pages_are_understood(line: str) -> None:
     """Every option and argument parses; what is not there is the logs themselves."""
-    words = shlex.split(line)[1:]
+    words = shlex.split(line, comments=True)
+    words = list(itertools.takewhile(lambda word: word not in ("<", ">"), words))[1:]
     command = words[0] if words[0] in analyze.commands else "run"
     words = words[1:] if words[0] in analyze.commands else words
 

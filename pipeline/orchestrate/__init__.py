@@ -2,8 +2,9 @@
 
 Only here do the stages meet; each of them knows nothing of the others. This is also the only
 package that asks for the clock, and hands it on. One module a use: `runs` (analyze, ingest, render
-again), `calibration`, `demonstration`; what they share is in `reading` (logs to tables), `windows`
-(which stretches are compared) and `trial` (counts to verdicts and onsets).
+again), `calibration`, `demonstration`, `asking` (SQL on a finished run); what they share is in
+`reading` (logs to tables), `windows` (which stretches are compared), `trial` (counts to verdicts
+and onsets) and `examination` (tables to the result).
 """
 
 from pipeline.orchestrate.asking import open_console
@@ -12,4 +13,13 @@ from pipeline.orchestrate.demonstration import demo
 from pipeline.orchestrate.reading import Ledger
 from pipeline.orchestrate.runs import analyze, exit_code, ingest, render_again
 
-__all__ = ["Ledger", "analyze", "calibrate", "demo", "exit_code", "ingest", "open_console", "render_again"]
+__all__ = [
+    "Ledger",
+    "analyze",
+    "calibrate",
+    "demo",
+    "exit_code",
+    "ingest",
+    "open_console",
+    "render_again",
+]

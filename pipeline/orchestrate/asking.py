@@ -1,5 +1,4 @@
-"""Questions in SQL to a finished run: its tables, findings and the program's own queries as views.
-"""
+"""Questions in SQL to a finished run: its tables, findings and queries as views."""
 
 import dataclasses
 import types

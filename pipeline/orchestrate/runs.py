@@ -3,24 +3,17 @@
 import hashlib
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import polars as pl
-
 from pipeline import store
-from pipeline.detection import rate_ratio_interval
-from pipeline.diagnosis.assemble import assemble
-from pipeline.diagnosis.coverage import find_coverage
-from pipeline.diagnosis.series import onset_table
-from pipeline.diagnosis.windows import Choice, is_window_text
+from pipeline.diagnosis.windows import is_window_text
 from pipeline.errors import UsageError
 from pipeline.model import (
     ExitCode,
-    QueryFacts,
     Result,
     Run,
     Settings,
@@ -28,12 +21,9 @@ from pipeline.model import (
     Verdict,
 )
 from pipeline.orchestrate.calibration import last_calibration
+from pipeline.orchestrate.examination import Basis, basis_text, examine
 from pipeline.orchestrate.reading import Ledger, Tell, read, streams_of, write_tables
-from pipeline.orchestrate.trial import MARTS, MARTS_OF_RISEN, judge
 from pipeline.orchestrate.windows import choose, moment_of
-from pipeline.rules.knowledge import load_knowledge
-from pipeline.sql import Session, load_queries
-from pipeline.sql import title as query_title
 
 
 def ingest(logs: Sequence[str], out: Path, settings: Settings, *, tell: Tell = print) -> Ledger:
@@ -75,10 +65,11 @@ def analyze(
         inputs["candidate"] = read([candidate_streams], "candidate", settings, staging, tell)
         tables = write_tables(staging, inputs)
         choice = choose(settings, moment, inputs)
-        staging.write_table("windows", choice.table())
+        run = _run(settings, _Stamp(moment, logs, names))
+        basis = Basis(run, choice, last_calibration(out, tell))
+        staging.write_windows(choice.table(), basis_text(basis))
         tell("comparing")
-        result = _examine(staging, tables, choice, settings, _Stamp(moment, logs, names))
-        result = replace(result, calibration=last_calibration(out, tell))
+        result = examine(staging.event_parts, tables, basis)
         tell("writing the report")
         for name, text in _documents(result, documents).items():
             staging.write_text(name, text)
@@ -95,38 +86,6 @@ class _Stamp:
     now: datetime
     logs: Sequence[str]
     baseline: Sequence[str]
-
-
-def _examine(
-    staging: store.Staging,
-    tables: Mapping[str, pl.DataFrame],
-    choice: Choice,
-    settings: Settings,
-    stamp: _Stamp,
-) -> Result:
-    """Count, test and explain what was read."""
-    with Session() as session:
-        session.read_events(staging.event_parts)
-        session.register("rollup", tables["rollup"])
-        session.register("minutes", tables["minutes"])
-        session.register("windows", choice.table())
-        marts = {name: session.frame(name) for name in MARTS}
-        coverage = find_coverage(marts["service_minutes"], choice)
-        tested = judge(marts, choice, coverage, session.frame)
-        session.register("onsets", onset_table(tested.onsets))
-        for name in MARTS_OF_RISEN:
-            marts[name] = session.frame(name)
-    return assemble(
-        marts,
-        tested,
-        choice,
-        coverage,
-        tables["ledger"],
-        load_knowledge(),
-        rate_ratio_interval,
-        _run(settings, stamp),
-        _queries(choice),
-    )
 
 
 def _run(settings: Settings, stamp: _Stamp) -> Run:
@@ -151,19 +110,6 @@ def _run(settings: Settings, stamp: _Stamp) -> Run:
         command=command,
         settings=asked,
     )
-
-
-def _queries(choice: Choice) -> list[QueryFacts]:
-    windows = {
-        f"{name}_{index}": f"{start:%Y-%m-%dT%H:%M:%SZ} .. {end:%Y-%m-%dT%H:%M:%SZ}"
-        for index, (name, _, start, end) in enumerate(choice.table().iter_rows())
-    }
-    texts = load_queries()
-    return [
-        QueryFacts(name, query_title(texts[name]), texts[name], {"windows": windows})
-        for name in texts
-        if "pattern" not in name and name != "stg_keys"
-    ]
 
 
 def _documents(result: Result, formats: Sequence[str]) -> dict[str, str]:

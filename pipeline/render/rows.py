@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.render.figures import UNKNOWN
 from pipeline.render.terminal import MIN_WIDTH, cells, cut, pad
 from pipeline.render.untrusted import terminal_text
 
@@ -33,11 +34,11 @@ def write_rows(
     if form == "parquet":
         _write_parquet(schema, batches, file)
         return
-    parts = {
-        "table": lambda: [table(schema, batches, width)],
-        "csv": lambda: csv_text(schema, batches),
-        "json": lambda: json_text(batches),
-    }[form]()
+    parts: Iterable[str]
+    if form == "table":
+        parts = [table(schema, batches, width)]
+    else:
+        parts = csv_text(schema, batches) if form == "csv" else json_text(batches)
     for part in parts:
         file.write(part.encode("utf-8", "backslashreplace"))
 
@@ -76,7 +77,7 @@ def _line(values: Sequence[str], widths: Sequence[int], is_number: Sequence[bool
 
 def _cell(value: Any) -> str:  # noqa: ANN401  # any value of a table
     if value is None:
-        return "–"
+        return UNKNOWN
     if isinstance(value, float):
         return f"{value:.6g}"
     return terminal_text(value if isinstance(value, str) else _words(value), _CELL)
@@ -88,7 +89,8 @@ def _words(value: Any) -> str:  # noqa: ANN401  # any value but text
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    types = pa.types
+    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
 
 
 def _first(batches: Iterable[pa.RecordBatch], limit: int) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,140 @@
+"""From the tables of a run to its result: when it is made, and again when it is checked."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipeline.detection import rate_ratio_interval
+from pipeline.diagnosis.assemble import assemble
+from pipeline.diagnosis.coverage import find_coverage
+from pipeline.diagnosis.series import onset_table
+from pipeline.diagnosis.windows import Choice
+from pipeline.errors import PipelineError
+from pipeline.model import CalibrationQuote, DataWarning, QueryFacts, Result, Run, Window
+from pipeline.orchestrate.trial import MARTS, MARTS_OF_RISEN, judge
+from pipeline.rules.knowledge import load_knowledge
+from pipeline.sql import Session, load_queries
+from pipeline.sql import title as query_title
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a result rests on beside the tables: who asked for what, and which windows that gave."""
+
+    run: Run
+    choice: Choice
+    calibration: CalibrationQuote | None
+
+
+def examine(
+    events: Mapping[str, Sequence[Path]], tables: Mapping[str, pl.DataFrame], basis: Basis
+) -> Result:
+    """Count, test and explain what was read: *events* by origin, *tables* rollup, minutes, ledger.
+
+    The same tables and basis give the same result.
+    """
+    choice = basis.choice
+    with Session() as session:
+        session.read_events(events)
+        session.register("rollup", tables["rollup"])
+        session.register("minutes", tables["minutes"])
+        session.register("windows", choice.table())
+        marts = {name: session.frame(name) for name in MARTS}
+        coverage = find_coverage(marts["service_minutes"], choice)
+        tested = judge(marts, choice, coverage, session.frame)
+        session.register("onsets", onset_table(tested.onsets))
+        for name in MARTS_OF_RISEN:
+            marts[name] = session.frame(name)
+    result = assemble(
+        marts,
+        tested,
+        choice,
+        coverage,
+        tables["ledger"],
+        load_knowledge(),
+        rate_ratio_interval,
+        basis.run,
+        _queries(choice),
+    )
+    return replace(result, calibration=basis.calibration)
+
+
+def _queries(choice: Choice) -> list[QueryFacts]:
+    windows = {
+        f"{name}_{index}": f"{start:%Y-%m-%dT%H:%M:%SZ} .. {end:%Y-%m-%dT%H:%M:%SZ}"
+        for index, (name, _, start, end) in enumerate(choice.table().iter_rows())
+    }
+    texts = load_queries()
+    return [
+        QueryFacts(name, query_title(texts[name]), texts[name], {"windows": windows})
+        for name in texts
+        if "pattern" not in name and name != "stg_keys"
+    ]
+
+
+# ---- the basis as text ------------------------------------------------------------------------
+
+
+def basis_text(basis: Basis) -> str:
+    """Return *basis* as JSON, without the windows themselves: these are a table."""
+    choice = basis.choice
+    return json.dumps(
+        {
+            "run": asdict(basis.run),
+            "baseline_origin": choice.baseline_origin,
+            "description": choice.description,
+            "warnings": [asdict(one) for one in choice.warnings],
+            "shift_seconds": choice.shift.total_seconds(),
+            "calibration": asdict(basis.calibration) if basis.calibration else None,
+        },
+        default=_iso,
+        sort_keys=True,
+    )
+
+
+def _iso(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    raise TypeError(f"no JSON for {type(value).__name__}")
+
+
+def read_basis(text: str, windows: pl.DataFrame) -> Basis:
+    """Return the basis that `basis_text` wrote. Raises `PipelineError` for any other text."""
+    try:
+        raw = json.loads(text)
+        quote = raw["calibration"]
+        return Basis(
+            run=Run(**_with_times(raw["run"], "generated_at")),
+            choice=_choice(raw, windows),
+            calibration=CalibrationQuote(**_with_times(quote, "start", "end")) if quote else None,
+        )
+    except (ValueError, KeyError, TypeError, RecursionError, pl.exceptions.PolarsError) as error:
+        raise PipelineError(
+            "windows.parquet does not say what the run was made with",
+            hint="analyse the logs again with this version of the program",
+        ) from error
+
+
+def _choice(raw: Mapping[str, Any], windows: pl.DataFrame) -> Choice:
+    rows = windows.select("window_name", "window_start", "window_end").rows()
+    (candidate,) = (Window(start, end) for name, start, end in rows if name == "candidate")
+    return Choice(
+        baseline=tuple(Window(start, end) for name, start, end in rows if name == "baseline"),
+        candidate=candidate,
+        baseline_origin=raw["baseline_origin"],
+        description=raw["description"],
+        warnings=tuple(DataWarning(**one) for one in raw["warnings"]),
+        shift=timedelta(seconds=raw["shift_seconds"]),
+    )
+
+
+def _with_times(raw: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {
+        key: datetime.fromisoformat(value).astimezone(UTC) if key in names else value
+        for key, value in raw.items()
+    }
