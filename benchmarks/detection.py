@@ -29,7 +29,7 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from pipeline.detection import audit_baseline, cap_storms, cut_out, detect, find_onset
+from pipeline.detection import audit_baseline, cap_storms, cut_out, detect, find_onset, refine_onset
 from pipeline.model import Window
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -477,6 +477,9 @@ def onsets(family: str, batches: int, seed: int) -> dict[str, tuple[float, ...]]
             if onset is None:
                 rows[_label(*cell)].append((1440.0, False, 1440.0, abs(first - change)))
                 continue
+            onset = refine_onset(
+                onset, _first_times(rng, own, candidate), is_new=cell[1] == math.inf
+            )
             error = abs((onset.onset - truth).total_seconds()) / 60
             is_in = onset.onset_lower <= truth <= onset.onset_upper
             width = (onset.onset_upper - onset.onset_lower).total_seconds() / 60
@@ -489,6 +492,14 @@ def onsets(family: str, batches: int, seed: int) -> dict[str, tuple[float, ...]]
             float(np.median(widths)), float(np.median(firsts)), float(len(values)),
         )  # fmt: skip
     return out
+
+
+def _first_times(rng: Generator, own: pl.DataFrame, candidate: Window) -> pl.Series:
+    """Draw the second of the first event of each of the candidate's minutes."""
+    busy = own.filter(pl.col("bucket_start") >= candidate.start, pl.col("event_count") > 0)
+    counts = busy["event_count"].to_numpy()
+    into = 60 * (1 - rng.random(len(counts)) ** (1 / counts))
+    return busy["bucket_start"] + pl.Series(into * 1e6, dtype=pl.Duration("us"))
 
 
 def _minute_grid(draw: Draw) -> pl.DataFrame:

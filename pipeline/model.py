@@ -79,11 +79,15 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Onset:
-    """Estimated start of a regression with the 95 % interval around it, UTC."""
+    """Estimated start of a regression with the 95 % interval around it, UTC.
+
+    An estimate, so there need be no event at *onset*; *first_event* is the first at or after it.
+    """
 
     onset: datetime
     onset_lower: datetime
     onset_upper: datetime
+    first_event: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,6 +412,8 @@ class Finding:
     knowledge: Knowledge | None
     scope_name: str | None = None  # the logger that most of its events name
     premise_id: str | None = None  # what explains its change away: then it is no regression
+    # *onset* is an estimate; this is the first event at or after it; null: none, or no onset.
+    first_after_onset: datetime | None = None
     # Stretches of the baseline that the test left out: *baseline_count* has their events.
     baseline_excluded: list[Exclusion] = field(default_factory=list)
     ramp: Ramp | None = None  # a rise too slow for two windows; null: none was found

@@ -6,14 +6,19 @@ an hour's counts are negative binomial: without it, the first busy hour passes f
 Poisson likelihood ratio's 95 % interval covers 40 to 80 % on such counts). The probability of every
 t is summed over a grid of c and r; its median is the onset, its outer points the interval
 (change points: Siegmund, Sequential Analysis, 1985; Barry and Hartigan, JASA 88, 1993).
+
+A class that was never seen before began before its first event, by a wait like those between its
+events: with k of them in S seconds, P[wait > x] = (1 + x / S)^-k (Strauss and Sadler, "Classical
+confidence intervals and Bayesian probability estimates for ends of local taxon ranges",
+Mathematical Geology 21, 1989: when did a species appear, of which the first bones are known?).
 `docs/decisions/003-onset.md` has errors and coverage.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import polars as pl
 
@@ -36,6 +41,10 @@ _EDGE, _SIDE = math.sqrt(3), math.log(1 / 6)
 _LEVELS = ((-_EDGE, _SIDE), (0.0, math.log(2 / 3)), (_EDGE, _SIDE))
 _STEPS = (-3.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0)
 _LEAST_RISE = 1.1
+# A new class's rate when it began is told by its first waits alone: what it does hours later, when
+# retries pile up or users give up, says nothing of the wait before the first. Ten tell a rate to a
+# third, and that is in the tail.
+_EARLY_WAITS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +53,21 @@ class _Minutes:
 
     times: list[datetime]
     counts: list[float]
+    active: list[bool]
     expected: list[float]
     hours: list[int]
     fast: float
     level_deviation: float
     is_new: bool
+    begin: datetime
+
+    def gap_before(self, index: int) -> timedelta:
+        """Return how long nothing was covered before a minute."""
+        return self.times[index] - (self.times[index - 1] + _MINUTE if index else self.begin)
+
+    def known_before(self, index: int) -> datetime:
+        """Return the last covered moment before a minute: its start, but for a gap."""
+        return self.times[index] - self.gap_before(index)
 
 
 def find_onset(
@@ -58,7 +77,7 @@ def find_onset(
 
     *minutes* has a row for every minute: `bucket_start`, `covered_seconds`, `capped_count` or
     `event_count`, optionally `exposure` (used where it explains the baseline better than time).
-    Times are those of minutes: `refine_onset` moves them to events. A rise that ended before the
+    Times are those of minutes: `refine_onset` takes the events'. A rise that ended before the
     window's end is found too, its end to ten minutes in a day.
     """
     read = _read(minutes, baseline, candidate)
@@ -68,28 +87,74 @@ def find_onset(
     if start is None:
         return None
     chances = _posterior(read, start, end)
-    until = list(accumulate(chances))
-    lower, middle, upper = (
-        next(index for index, value in enumerate(until) if value >= share * until[-1])
-        for share in (_TAIL, 0.5, 1 - _TAIL)
+    lower, middle, upper = _shares(chances, (_TAIL, 0.5, 1 - _TAIL))
+    first = read.active.index(True)
+    # Where one or two events lie far before what most probably is the rise, they are strays.
+    if read.is_new and (middle <= first or sum(read.active[:middle]) >= _MINIMUM_COUNT):
+        return _before_first(read, first, _waits(read, first, end) or chances[:first])
+    return Onset(
+        read.times[middle], read.known_before(min(lower, middle)), read.times[upper] + _MINUTE
     )
-    if read.is_new:
-        middle = upper = next(index for index, count in enumerate(read.counts) if count)
-    return Onset(read.times[middle], read.times[min(lower, middle)], read.times[upper] + _MINUTE)
 
 
 def refine_onset(onset: Onset, timestamps: pl.Series, *, is_new: bool) -> Onset:
-    """Move *onset* forward to the first event at or after it; *is_new* when the baseline has none.
+    """Add the first event at or after *onset*; *is_new* when the baseline has none.
 
     *timestamps* are the events' times, UTC, in any order. A class without a baseline cannot have
-    begun after its first event, which therefore closes the interval.
+    begun after its first event, which therefore closes the interval; the wait before it is reckoned
+    from the event, not from its minute.
     """
     times: list[datetime] = timestamps.drop_nulls().sort().to_list()
-    first = next((time for time in times if time >= onset.onset), onset.onset)
-    if not (is_new and times):
-        return Onset(first, min(onset.onset_lower, first), max(onset.onset_upper, first))
-    first = min(first, times[0])
-    return Onset(first, min(onset.onset_lower, first), first)
+    if is_new and times and onset.onset_upper - _MINUTE <= times[0] <= onset.onset_upper:
+        into_minute = times[0] - (onset.onset_upper - _MINUTE)
+        begun = onset.onset + into_minute
+        return Onset(begun, min(onset.onset_lower, begun), times[0], times[0])
+    return replace(onset, first_event=next((at for at in times if at >= onset.onset), None))
+
+
+def _shares(chances: Sequence[float], shares: Sequence[float]) -> list[int]:
+    """Return the minutes in which the sum of *chances* reaches *shares* of the whole."""
+    until = list(accumulate(chances))
+    return [
+        next(index for index, value in enumerate(until) if value >= share * until[-1])
+        for share in shares
+    ]
+
+
+def _before_first(read: _Minutes, first: int, chances: Sequence[float]) -> Onset:
+    """Return the onset of a class whose first event is in minute *first*, as if at its beginning.
+
+    *chances*: of every minute before that one. The median's place within its minute counts: for a
+    fast class a minute is long.
+    """
+    upper = read.times[first] + _MINUTE
+    if not sum(chances):
+        return Onset(read.times[first], read.known_before(first), upper)
+    lower, middle = _shares(chances, (_TAIL, 0.5))
+    half, before, until = 0.5 * sum(chances), sum(chances[:middle]), sum(chances[: middle + 1])
+    into = 0.0
+    if before and not read.gap_before(middle):
+        into = math.log(half / before) / math.log(until / before)
+    return Onset(read.times[middle] + into * _MINUTE, read.known_before(lower), upper)
+
+
+def _waits(read: _Minutes, first: int, end: int) -> list[float]:
+    """Return the chances of the minutes before *first* by the waits between the first events.
+
+    What is counted is minutes with events, and their rate told by those without: lines of one
+    failure, or of one retry storm, are one. Empty where there is no second such minute.
+    """
+    later = [index for index in range(first + 1, end) if read.active[index]][:_EARLY_WAITS]
+    if not later:
+        return []
+    count, minutes = len(later), later[-1] - first
+    # All minutes busy: the rate is at least what would leave half a minute of them empty.
+    rate = -math.log1p(-min(count, minutes - 0.5) / minutes)
+    after = [(1 + wait * rate / count) ** -count for wait in range(first, -1, -1)]
+    return [
+        (right - left) * (1 + read.gap_before(index) / _MINUTE)
+        for index, (left, right) in enumerate(pairwise(after))
+    ]
 
 
 def _read(
@@ -120,11 +185,13 @@ def _read(
     return _Minutes(
         times=after["bucket_start"].to_list(),
         counts=after["count"].to_list(),
+        active=after["is_active"].to_list(),
         expected=[rate * size for size in after[name].to_list()],
         hours=[known[hour] for hour in hours],
         fast=_fast_noise(teacher, name),
         level_deviation=min(math.sqrt(_SLOW + 1 / (total + 0.5)), 1.0),
         is_new=total == 0,
+        begin=candidate.start,
     )
 
 
@@ -135,6 +202,7 @@ def _with_size(frame: pl.DataFrame) -> pl.DataFrame:
         "bucket_start",
         pl.col("bucket_start").dt.truncate("1h").alias("hour"),
         seconds.alias("seconds"),
+        (pl.col("event_count") > 0).alias("is_active"),
         pl.col("capped_count" if "capped_count" in frame.columns else "event_count")
         .cast(pl.Float64)
         .alias("count"),
@@ -221,7 +289,10 @@ def _posterior(read: _Minutes, start: int, end: int) -> list[float]:
     if not logs:
         return [1.0 if index == start else 0.0 for index in range(end)]
     top = max(map(max, logs))
-    return [sum(math.exp(value - top) for value in column) for column in zip(*logs, strict=True)]
+    return [
+        sum(math.exp(value - top) for value in column) * (1 + read.gap_before(index) / _MINUTE)
+        for index, column in enumerate(zip(*logs, strict=True))
+    ]
 
 
 def _log_chances(

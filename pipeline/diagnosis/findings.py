@@ -196,6 +196,7 @@ def _finding(
         onset=onset.onset if onset else None,
         onset_lower=onset.onset_lower if onset else None,
         onset_upper=onset.onset_upper if onset else None,
+        first_after_onset=onset.first_event if onset else None,
         interarrival_seconds=intervals,
         services=services,
         exception_type=row["exception_type"],

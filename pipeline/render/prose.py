@@ -133,7 +133,7 @@ def _since(result: Result) -> str:
     if not found:
         return ""
     began = (
-        f"The first rise began at {moment(onset)} UTC{_bounds(found, onset)}."
+        f"The first rise began at about {moment(onset)} UTC{_bounds(found, onset)}."
         if onset
         else "When the rise began cannot be told from these counts."
     )
@@ -144,11 +144,12 @@ def _bounds(found: Sequence[Finding], onset: datetime) -> str:
     one = next(one for one in found if one.onset == onset)
     if one.onset_lower is None or one.onset_upper is None or one.onset_lower == one.onset_upper:
         return ""
-    times = (onset, one.onset_lower, one.onset_upper)
+    first = one.first_after_onset
+    times = (onset, one.onset_lower, one.onset_upper, first or onset)
     is_one_day = len({at.astimezone(UTC).date() for at in times}) == 1
-    lower, upper = (f"{at.astimezone(UTC):%H:%M:%S}" if is_one_day else moment(at)
-                    for at in times[1:])  # fmt: skip
-    return f" (95 % {lower} to {upper})"
+    lower, upper, line = (f"{at.astimezone(UTC):%H:%M:%S}" if is_one_day else moment(at)
+                          for at in times[1:])  # fmt: skip
+    return f" (95 % {lower} to {upper}{f'; first line {line}' if first else ''})"
 
 
 def _until(found: Sequence[Finding], end: datetime | None) -> str:

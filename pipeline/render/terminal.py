@@ -141,9 +141,9 @@ def _verdict(result: Result, width: int, paint: Painter) -> list[str]:
         facts.append(f"{text} (95 % {bounds})" if bounds else text)
     onset = earliest_onset(result)
     if onset:
-        facts.append(f"onset {moment(onset)} UTC")
+        facts.append(f"onset about {moment(onset)} UTC")
         if any(one.is_regression and one.is_ongoing for one in result.findings):
-            facts.append("going on at the end of the data")
+            facts.append("still going on")
     return lines + (wrap(" · ".join(facts), width) if facts else [])
 
 

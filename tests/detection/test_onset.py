@@ -2,6 +2,8 @@
 
 import random
 import statistics
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -57,7 +59,7 @@ def errors(
 
 @pytest.mark.parametrize(
     ("rate", "factor", "is_new", "most"),
-    [(30, 2.0, False, 15), (30, 3.0, False, 8), (5, 3.0, False, 40), (3, 1.0, True, 18)],
+    [(30, 2.0, False, 15), (30, 3.0, False, 8), (5, 3.0, False, 40), (3, 1.0, True, 15)],
 )
 def test_onset_is_near_the_truth_and_its_interval_holds_it(
     rng: random.Random, rate: float, factor: float, is_new: bool, most: float
@@ -82,6 +84,60 @@ def test_stronger_rise_has_a_narrower_interval(rng: random.Random) -> None:
         widths.append(onset.onset_upper - onset.onset_lower)
     assert widths == sorted(widths, reverse=True)
     assert widths[-1] <= timedelta(minutes=5)
+
+
+def new(at: Sequence[int], *, counts: int = 1, covered: Sequence[float] = ()) -> Onset:
+    """The onset of a class that nobody had seen, with events in the day's minutes *at*."""
+    day = [0] * 1440
+    for minute in at:
+        day[minute] = counts
+    week = [60.0] * (168 * 60)
+    frame = table(
+        "a", [0] * (168 * 60) + day, seconds=60, covered=[*week, *(covered or [60] * 1440)]
+    )
+    onset = find_onset(frame, WEEK, DAY)
+    assert onset is not None
+    return onset
+
+
+@pytest.mark.parametrize("gap", [2, 20, 60])
+def test_new_class_began_a_wait_before_its_first_event(gap: int) -> None:
+    """Half of the waits are shorter than 0.69 of their mean, 95 % than three times that."""
+    onset = new(range(600, 600 + 11 * gap, gap))
+    first = DAY.start + 600 * MINUTE
+    assert 0.5 * gap <= (first - onset.onset) / MINUTE <= 0.85 * gap
+    assert 3 * gap <= (first - onset.onset_lower) / MINUTE <= 7 * gap
+    assert onset.onset_upper == first + MINUTE
+
+
+def test_fast_new_class_began_seconds_before_its_first_event() -> None:
+    onset = new(range(600, 700), counts=100)
+    assert timedelta(0) < DAY.start + 600 * MINUTE - onset.onset <= timedelta(seconds=20)
+    assert DAY.start + 600 * MINUTE - onset.onset_lower <= 2 * MINUTE
+
+
+def test_rate_long_after_the_beginning_says_nothing_of_the_first_wait() -> None:
+    slow = range(300, 300 + 12 * 30, 30)
+    assert new(slow).onset == new([*slow, *range(700, 1400)]).onset
+
+
+def test_lines_of_one_failure_are_one_event_to_the_wait() -> None:
+    at = range(300, 600, 25)
+    assert new(at, counts=1).onset == new(at, counts=9).onset
+
+
+def test_stray_hours_before_a_rise_is_not_its_beginning() -> None:
+    onset = new([100, *range(900, 1440, 2)])
+    assert abs(onset.onset - (DAY.start + 900 * MINUTE)) <= 10 * MINUTE
+
+
+def test_new_class_began_in_the_window_or_in_the_gap_before_its_first_event() -> None:
+    """Nothing was covered in the minutes 340 to 460: it may have begun in any of them."""
+    covered = [0.0 if 340 <= minute < 460 else 60.0 for minute in range(1440)]
+    onset = new(range(462, 700, 4), covered=covered)
+    assert onset.onset_lower <= DAY.start + 340 * MINUTE
+    assert onset.onset == DAY.start + 460 * MINUTE
+    assert new(range(1, 1440, 40)).onset_lower == DAY.start
 
 
 def test_daily_wave_is_not_a_rise_when_the_class_follows_its_requests(rng: random.Random) -> None:
@@ -127,6 +183,7 @@ def test_uncovered_stretch_before_the_rise_is_not_taken_for_quiet(rng: random.Ra
     onset = find_onset(frame, WEEK, DAY)
     assert onset is not None
     assert abs(onset.onset - (DAY.start + 460 * MINUTE)) <= 5 * MINUTE
+    assert onset.onset_lower <= DAY.start + 340 * MINUTE
 
 
 def test_row_order_is_irrelevant(rng: random.Random) -> None:
@@ -167,25 +224,28 @@ def _onset(lower: float, at: float, upper: float) -> Onset:
     return Onset(DAY.start + at * MINUTE, DAY.start + lower * MINUTE, DAY.start + upper * MINUTE)
 
 
-def test_refined_onset_is_the_first_event_at_or_after_it() -> None:
+def test_first_event_at_or_after_the_onset_is_told_and_does_not_move_it() -> None:
     refined = refine_onset(_onset(5, 10, 20), _times(30, 2, 10.5, 8), is_new=False)
-    assert refined.onset == DAY.start + 10.5 * MINUTE
+    assert refined == replace(_onset(5, 10, 20), first_event=DAY.start + 10.5 * MINUTE)
+
+
+def test_onset_after_the_last_event_has_no_first_event() -> None:
+    assert refine_onset(_onset(5, 10, 20), _times(2), is_new=False) == _onset(5, 10, 20)
+
+
+def test_wait_of_a_new_class_is_reckoned_from_its_first_event() -> None:
+    """The minute of the first event is the one before the interval's end."""
+    refined = refine_onset(_onset(5, 10, 20), _times(19.25, 22), is_new=True)
+    assert refined.onset == DAY.start + 10.25 * MINUTE
     assert refined.onset_lower == DAY.start + 5 * MINUTE
-    assert refined.onset_upper == DAY.start + 20 * MINUTE
+    assert refined.onset_upper == refined.first_event == DAY.start + 19.25 * MINUTE
 
 
-def test_refined_onset_stretches_its_interval_where_the_event_comes_late() -> None:
-    refined = refine_onset(_onset(5, 10, 20), _times(2, 33), is_new=False)
-    assert refined.onset == refined.onset_upper == DAY.start + 33 * MINUTE
-
-
-def test_new_class_began_no_later_than_its_first_event() -> None:
-    refined = refine_onset(_onset(5, 10, 20), _times(9.25, 12), is_new=True)
-    assert refined.onset == refined.onset_upper == DAY.start + 9.25 * MINUTE
-    assert refined.onset_lower == DAY.start + 5 * MINUTE
+def test_stray_before_the_rise_of_a_new_class_is_not_its_first_event() -> None:
+    refined = refine_onset(_onset(5, 10, 20), _times(1, 12), is_new=True)
+    assert refined == replace(_onset(5, 10, 20), first_event=DAY.start + 12 * MINUTE)
 
 
 def test_without_events_the_onset_stays() -> None:
     onset = _onset(5, 10, 20)
     assert refine_onset(onset, _times(), is_new=True) == onset
-    assert refine_onset(onset, _times(1), is_new=False) == onset

@@ -51,7 +51,7 @@ def test_the_answer_comes_first() -> None:
 
     assert lines[0].startswith("REGRESSION  Errors +71 %")
     assert "(95 % 1.6 to 1.8)" in lines[1]
-    assert "onset 2026-03-06 02:14:08 UTC" in lines[1]
+    assert "onset about 2026-03-06 02:14:08 UTC" in lines[1]
     assert "99.94 % parsed" in lines[2]
 
 

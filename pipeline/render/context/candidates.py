@@ -154,10 +154,12 @@ def _spacing(one: Finding) -> str:
 def _onset_words(one: Finding) -> str:
     if one.onset is None:
         return ""
-    text = f"{moment(one.onset)} UTC"
-    if one.onset_lower is None or one.onset_upper is None:
+    text = f"about {moment(one.onset)} UTC"
+    if one.onset_lower is not None and one.onset_upper is not None:
+        text += f" (95 % interval {moment(one.onset_lower)} to {moment(one.onset_upper)})"
+    if one.first_after_onset is None:
         return text
-    return f"{text} (95 % interval {moment(one.onset_lower)} to {moment(one.onset_upper)})"
+    return f"{text}; first line at or after it {moment(one.first_after_onset)}"
 
 
 def _service_order(one: Finding) -> str:
