@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.diagnosis import audits, statements
+from pipeline.diagnosis import audits, health, plan, statements
 from pipeline.diagnosis import chain as chains
 from pipeline.diagnosis import findings as building
 from pipeline.diagnosis.correlates import find_correlates
@@ -30,6 +30,7 @@ from pipeline.model import (
     SourceFacts,
     TimeNote,
     Totals,
+    Verdict,
     WindowFacts,
     WindowName,
     Windows,
@@ -107,7 +108,15 @@ def assemble(
     )
     gaps = [gap for name, own in sorted(coverage.gaps.items()) if name for gap in own]
     verdict = statements.verdict_of(found, bool(choice.baseline), _is_covered(windows, choice))
-    criteria = statements.criteria_of(found, endpoints, totals, windows.candidate)
+    criteria = plan.criteria_of(found, endpoints, totals, windows.candidate)
+    chain = chains.build_chain(
+        found,
+        chains.Tables(
+            pairs=marts["correlated_pairs"],
+            endpoints=marts["correlated_endpoints"],
+            causes=marts["stated_causes"],
+        ),
+    )
     return Result(
         schema_version=SCHEMA_VERSION,
         verdict=verdict,
@@ -131,21 +140,20 @@ def assemble(
             service_count=marts["service_minutes"]["service_name"].n_unique(),
         ),
         findings=found,
-        chain=chains.build_chain(
-            found,
-            chains.Tables(
-                pairs=marts["correlated_pairs"],
-                endpoints=marts["correlated_endpoints"],
-                causes=marts["stated_causes"],
-            ),
-        ),
+        chain=chain,
         changes=[],
         endpoints=endpoints,
-        health=statements.health_of(found, endpoints, _services(marts["service_minutes"]), gaps),
+        health=health.health_of(
+            found,
+            endpoints,
+            _services(marts["service_minutes"]),
+            gaps,
+            is_decided=verdict is not Verdict.CANNOT_DECIDE,
+        ),
         evidence=statements.evidence_of(found, endpoints, windows.baseline, windows.candidate),
-        remediation=statements.remediation_of(found, criteria),
+        remediation=plan.remediation_of(found, criteria, chain),
         criteria=criteria,
-        escalation=statements.escalation_of(verdict, found, endpoints),
+        escalation=plan.escalation_of(verdict, found, endpoints),
         recovery_estimate=None,
         unchanged=building.unchanged(found),
         queries=queries,

@@ -1,0 +1,182 @@
+"""What works, what is broken, and what this input cannot tell: statements of counts, by component.
+
+Nothing is said to work that was not seen at work, and what no line tells is listed as not known.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from pipeline.diagnosis.findings import regressions, suspected
+from pipeline.diagnosis.statements import called, endpoint_name, many
+from pipeline.model import Endpoint, Finding, Gap, Health, HealthStatement, State
+
+_UNKNOWN_FROM_LOGS = (
+    ("container state", "restarts, health checks and exit codes of containers"),
+    ("resources", "CPU, memory, disk and network use"),
+    ("database", "connections, locks, schema and migrations that no log line names"),
+    ("hanging requests", "requests that never finished: access lines are written when one ends"),
+)
+# Routes by which orchestrators and monitors ask whether a service is there.
+_PROBE = re.compile(
+    r"(?i)/[^/]*(?:health|ready|readiness|live|liveness|ping|metrics|heartbeat)\w*$"
+)
+_FALLEN = (State.STEADY, State.DECREASED, State.GONE)
+_GAP_WORDS = {"silent": "no lines", "absent": "no lines", "thin": "far fewer lines than usual"}
+
+
+def health_of(
+    findings: Sequence[Finding],
+    endpoints: Sequence[Endpoint],
+    services: Mapping[str, tuple[int, int]],
+    gaps: Sequence[Gap],
+    *,
+    is_decided: bool,
+) -> Health:
+    """Return the three columns. *services*: name to (events, errors) in the candidate window.
+
+    Where nothing was compared (*is_decided* false), a service that logged is not said to work.
+    """
+    risen = _services_of(regressions(findings))
+    maybe = [one for one in suspected(findings) if one.state not in _FALLEN]
+    doubtful = _services_of(maybe) - risen
+    logged = {name: seen for name, seen in sorted(services.items()) if seen[0]}
+    sound = [name for name in logged if name not in risen | doubtful and is_decided]
+    return Health(
+        working=[*_answering(endpoints), *(_usual(name, *logged[name]) for name in sound)],
+        broken=[*_risen(findings), *_failing(endpoints)],
+        unknown=[
+            *_unsure(maybe, doubtful),
+            *([] if is_decided else [_untested(name, *seen) for name, seen in logged.items()]),
+            *_silent(gaps),
+            *([] if endpoints else [_without_requests()]),
+            *(HealthStatement(name, f"not in logs: {text}", None)
+              for name, text in _UNKNOWN_FROM_LOGS),
+        ],
+    )  # fmt: skip
+
+
+def _services_of(findings: Iterable[Finding]) -> set[str]:
+    return {
+        service.service_name
+        for one in findings
+        for service in one.services
+        if service.candidate_count
+    }
+
+
+def _risen(findings: Sequence[Finding]) -> list[HealthStatement]:
+    return [
+        HealthStatement(
+            one.services[0].service_name if one.services else "?",
+            f"{called(one)}: {many(one.candidate_count, 'event')}, "
+            f"{many(one.baseline_count, 'event')} in the baseline",
+            "finding_totals",
+        )
+        for one in regressions(findings)
+    ]
+
+
+def _failing(endpoints: Sequence[Endpoint]) -> list[HealthStatement]:
+    return [
+        HealthStatement(
+            one.service_name,
+            f"{endpoint_name(one)} failed {one.candidate_failure_count:,} of "
+            f"{many(one.candidate_request_count, 'request')}",
+            "endpoint_totals",
+        )
+        for one in endpoints
+        if one.is_affected
+    ]
+
+
+def _answering(endpoints: Sequence[Endpoint]) -> list[HealthStatement]:
+    """Name each probe by itself, and count the other sound endpoints of a service together."""
+    sound = [
+        one
+        for one in endpoints
+        if not one.is_affected and one.candidate_request_count and _is_healthy(one)
+    ]
+    others: defaultdict[str, list[Endpoint]] = defaultdict(list)
+    said = []
+    for one in sorted(sound, key=_soundest_first):
+        if _PROBE.search(one.http_route):
+            said.append(_answered(one.service_name, endpoint_name(one), [one]))
+        else:
+            others[one.service_name].append(one)
+    for service, found in sorted(others.items()):
+        name = endpoint_name(found[0]) if len(found) == 1 else f"{len(found):,} endpoints"
+        said.append(_answered(service, name, found))
+    return said
+
+
+def _answered(service: str, name: str, found: Sequence[Endpoint]) -> HealthStatement:
+    requests = sum(one.candidate_request_count for one in found)
+    failures = sum(one.candidate_failure_count for one in found)
+    of_these = f"{failures:,} of them with a failure" if failures else "none with a failure"
+    return HealthStatement(
+        service, f"{name} answered {many(requests, 'request')}, {of_these}", "endpoint_totals"
+    )
+
+
+def _usual(name: str, events: int, errors: int) -> HealthStatement:
+    logged = f"logged {many(events, 'event')}"
+    text = (
+        f"{logged}, {many(errors, 'error')}, no more than usual"
+        if errors
+        else f"{logged}, no error"
+    )
+    return HealthStatement(name, text, "service_minutes")
+
+
+def _untested(name: str, events: int, errors: int) -> HealthStatement:
+    return HealthStatement(
+        name,
+        f"logged {many(events, 'event')}, {many(errors, 'error')}; whether that is usual was not "
+        "tested",
+        "service_minutes",
+    )
+
+
+def _unsure(maybe: Sequence[Finding], doubtful: set[str]) -> list[HealthStatement]:
+    """Name the rises that are only suspected, in services that have no confirmed one."""
+    return [
+        HealthStatement(
+            service.service_name, f"a rise of {called(one)} is suspected only", "finding_totals"
+        )
+        for one in maybe
+        for service in one.services
+        if service.candidate_count and service.service_name in doubtful
+    ]
+
+
+def _silent(gaps: Sequence[Gap]) -> list[HealthStatement]:
+    return [
+        HealthStatement(
+            gap.service_name,
+            f"{_GAP_WORDS[gap.kind]} from {gap.start:%Y-%m-%d %H:%M} to {gap.end:%Y-%m-%d %H:%M} "
+            "UTC",
+            "service_minutes",
+        )
+        for gap in gaps
+        if gap.window == "candidate"
+    ]
+
+
+def _without_requests() -> HealthStatement:
+    return HealthStatement(
+        "endpoints", "no access line in the input: which requests failed, and how many", None
+    )
+
+
+def _is_healthy(endpoint: Endpoint) -> bool:
+    return endpoint.candidate_failure_count * 100 <= endpoint.candidate_request_count
+
+
+def _soundest_first(endpoint: Endpoint) -> tuple[int, int, str, str]:
+    return (
+        endpoint.candidate_failure_count,
+        -endpoint.candidate_request_count,
+        endpoint.http_route,
+        endpoint.http_request_method,
+    )

@@ -1,0 +1,183 @@
+"""What the report states and asks for: only what was counted, and never more than that."""
+
+from dataclasses import replace
+
+import pytest
+
+from pipeline.diagnosis.health import health_of
+from pipeline.diagnosis.plan import criteria_of, escalation_of, remediation_of
+from pipeline.diagnosis.statements import evidence_of
+from pipeline.model import (
+    Chain,
+    ChainEdge,
+    ChainNode,
+    Confidence,
+    Evidence,
+    Finding,
+    Gap,
+    Health,
+    State,
+    Verdict,
+)
+from tests.render import sample
+
+INCIDENT = sample.incident()
+ENDPOINTS = INCIDENT.endpoints
+SERVICES = {"api": (90_000, 4_100), "worker": (40_000, 21), "mail": (700, 0), "cron": (0, 0)}
+
+
+def health(findings: list[Finding], *, is_decided: bool = True) -> Health:
+    return health_of(findings, ENDPOINTS, SERVICES, INCIDENT.coverage.gaps, is_decided=is_decided)
+
+
+def said(statements: object) -> str:
+    return "\n".join(f"{one.component}: {one.text}" for one in statements)  # type: ignore[attr-defined]
+
+
+def rise(finding_id: str, service: str, count: int, **given: object) -> Finding:
+    base = next(one for one in sample.FINDINGS if one.is_regression)
+    services = [replace(base.services[0], service_name=service, candidate_count=count)]
+    return replace(
+        base,
+        finding_id=finding_id,
+        error_class=finding_id,
+        services=services,
+        candidate_count=count,
+        baseline_count=0,
+        expected_count=0.0,
+        **given,  # type: ignore[arg-type]
+    )
+
+
+def test_a_service_that_logged_as_usual_works_and_a_silent_one_is_not_known() -> None:
+    found = health([rise("a", "api", 90)])
+
+    assert "mail: logged 700 events, no error" in said(found.working)
+    assert "worker: logged 40,000 events, 21 errors, no more than usual" in said(found.working)
+    assert "cron" not in said([*found.working, *found.broken, *found.unknown])
+    assert "api: logged" not in said(found.working)
+    gaps = [gap for gap in INCIDENT.coverage.gaps if gap.window == "candidate"]
+    assert all(gap.service_name in said(found.unknown) for gap in gaps)
+
+
+def test_without_a_comparison_no_service_is_said_to_work() -> None:
+    found = health([rise("a", "api", 90, is_regression=False)], is_decided=False)
+
+    assert "logged" not in said(found.working)
+    assert "mail: logged 700 events, 0 errors; whether that is usual was not tested" in said(
+        found.unknown
+    )
+
+
+def test_a_suspected_rise_is_neither_working_nor_broken() -> None:
+    maybe = rise("m", "mail", 9, is_regression=False, confidence=Confidence.SUSPECTED)
+    fallen = replace(maybe, finding_id="f", state=State.GONE)
+
+    assert "mail: a rise of m is suspected only" in said(health([maybe]).unknown)
+    assert "mail: logged" in said(health([fallen]).working)
+
+
+def test_probes_are_named_and_other_endpoints_counted_by_service() -> None:
+    more = [
+        sample.endpoint("GET", f"/page/{at}", (0, at % 2), candidate_request_count=100)
+        for at in range(6)
+    ]
+    found = health_of([], [*ENDPOINTS, *more], {}, [], is_decided=True)
+
+    assert "api: GET /health answered 1,750 requests, none with a failure" in said(found.working)
+    assert "api: 6 endpoints answered 600 requests, 3 of them with a failure" in said(found.working)
+    assert len(found.working) == 2
+    assert len(found.broken) == 2
+
+
+def test_a_thin_gap_is_not_called_silent_and_missing_access_lines_are_said() -> None:
+    gap = Gap("api", "candidate", sample.MIDDLE, sample.END, "thin")
+    found = health_of([], [], {}, [gap], is_decided=True)
+
+    assert "api: far fewer lines than usual from" in said(found.unknown)
+    assert "endpoints: no access line in the input" in said(found.unknown)
+
+
+def evidence(findings: list[Finding], **given: object) -> dict[str, Evidence]:
+    windows = INCIDENT.windows
+    baseline = replace(windows.baseline, **given)  # type: ignore[arg-type]
+    return {
+        one.statement: one for one in evidence_of(findings, ENDPOINTS, baseline, windows.candidate)
+    }
+
+
+def test_statements_carry_their_counts_and_three_values() -> None:
+    found = evidence([rise("a", "api", 90, is_ongoing=True)])
+    status = {text: one.status for text, one in found.items()}
+
+    assert status["a did not occur in the baseline: 0 → 90 events"] == "confirmed"
+    assert status["Some endpoints fail more than before: 2 of 3"] == "confirmed"
+    assert status["All endpoints fail more than before: 2 of 3"] == "refuted"
+    assert status["It went on to the end of the data: 1 of 1 of these rises"] == "confirmed"
+    assert status["A change of code, configuration or data came just before"] == "unknown"
+    assert all(one.query_id or one.status == "unknown" for one in found.values())
+
+
+@pytest.mark.parametrize(("requests", "status"), [(90_000, "confirmed"), (198_000, "refuted")])
+def test_traffic_is_compared_by_covered_hour(requests: int, status: str) -> None:
+    found = evidence([], request_count=requests)
+    assert [one.status for text, one in found.items() if text.startswith("Requests")] == [status]
+
+
+def test_traffic_is_not_known_without_requests() -> None:
+    assert evidence([], request_count=0)["Requests rose by more than 10 %, too"].status == "unknown"
+
+
+def linked(share: float, grade: str) -> Chain:
+    nodes = [ChainNode(f"n-{name}", "finding", name, name) for name in ("a", "b")]
+    edge = ChainEdge("n-a", "n-b", "trace", grade, 50, share, None, None, None)  # type: ignore[arg-type]
+    return Chain([*nodes, ChainNode("p", "endpoint", "POST /x", None)], [edge], ["a"], [])
+
+
+def shares(chain: Chain) -> dict[str, float | None]:
+    found = [rise("a", "api", 30), rise("b", "api", 70)]
+    return {one.answers: one.expected_excess_share for one in remediation_of(found, [], chain)}
+
+
+def test_an_action_answers_what_follows_from_its_class_as_far_as_it_followed() -> None:
+    assert shares(linked(0.5, "observed")) == {"a": pytest.approx(0.65), "b": pytest.approx(0.7)}
+    assert list(shares(linked(1.0, "observed"))) == ["a", "b"]  # the first failure comes first
+    assert shares(linked(1.0, "hypothesis"))["a"] == pytest.approx(0.3)
+
+
+def test_a_circle_in_the_chain_ends() -> None:
+    chain = linked(1.0, "observed")
+    back = replace(chain.edges[0], source="n-b", target="n-a")
+
+    found = shares(replace(chain, edges=[*chain.edges, back]))
+    assert found == {"a": pytest.approx(1.0), "b": pytest.approx(1.0)}
+
+
+def test_criteria_of_a_new_class_ask_for_none_and_hold_the_value_now() -> None:
+    found = criteria_of(
+        [replace(rise("a", "api", 90), baseline_rate=0.0)],
+        ENDPOINTS,
+        INCIDENT.totals,
+        INCIDENT.windows.candidate,
+    )
+
+    assert found[0].text == "a: no event" and found[0].status == "fail"
+    assert [one.metric for one in found] == [
+        "event_rate", "error_rate", "failure_share", "failure_share",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("verdict", "is_ongoing", "level"),
+    [
+        (Verdict.REGRESSION, True, "critical"),
+        (Verdict.REGRESSION, False, "high"),
+        (Verdict.CANNOT_DECIDE, True, "unknown"),
+    ],
+)
+def test_the_level_follows_from_its_printed_rule(
+    verdict: Verdict, is_ongoing: bool, level: str
+) -> None:
+    found = escalation_of(verdict, [rise("a", "api", 90, is_ongoing=is_ongoing)], [])
+    assert found.level == level
+    assert f"{level}:" in found.rule
