@@ -146,13 +146,14 @@ class Premise:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Which run made this result."""
+    """Which run made this result; *versions* are of what read, counted and tested."""
 
     run_id: str
     generated_at: datetime
     version: str
     command: str
     settings: dict[str, Any]
+    versions: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

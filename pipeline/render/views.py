@@ -157,6 +157,7 @@ class CandidateView:
     samples: list[SampleView]
     changes: list[Untrusted]
     knowledge: KnowledgeView | None
+    knowledge_at: Link | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +284,6 @@ class ActionView:
     answers: Link
     share: str
     source: Untrusted
-    undone_if: Untrusted
     verified_by: Untrusted
 
 
@@ -371,6 +371,7 @@ class ReportContext:
     run_id: Untrusted = field(metadata={"help": "which run this is"})
     version: Untrusted = field(metadata={"help": "version of the program"})
     command: Untrusted = field(metadata={"help": "the command to run it again"})
+    versions: list[Untrusted] = field(metadata={"help": "name and version of what counted"})
     settings: list[Untrusted] = field(metadata={"help": "effective settings, name = value"})
     generated_at: Moment = field(metadata={"help": "time stamp of the report"})
     windows: list[WindowView] = field(metadata={"help": "baseline and candidate window"})
@@ -401,14 +402,19 @@ class ReportContext:
     heat: HeatView | None = field(metadata={"help": "class by time, null without"})
     unclassified: list[FindingRow] = field(metadata={"help": "findings that no rule names"})
     unclassified_more: str = field(metadata={"help": "how many more there are, or empty"})
+    rules: Untrusted = field(metadata={"help": "rules for these, to paste and edit, or empty"})
+    rules_words: str = field(metadata={"help": "how many rules these are"})
     working: HealthColumn = field(metadata={"help": "components that work"})
     broken: HealthColumn = field(metadata={"help": "components that do not"})
     unknown: HealthColumn = field(metadata={"help": "what the input cannot tell"})
     evidence: list[EvidenceView] = field(metadata={"help": "statements, borne out or not"})
+    hit: list[Untrusted] = field(metadata={"help": "what fails now, to be contained first"})
     actions: list[ActionView] = field(metadata={"help": "the plan, by priority"})
+    verifiable: list[Link] = field(metadata={"help": "cards that tell how to verify a repair"})
     criteria: list[CriterionView] = field(metadata={"help": "what has to hold afterwards"})
     escalation_level: Untrusted = field(metadata={"help": "level by rule"})
-    escalation_rule: Untrusted = field(metadata={"help": "the rule that gave the level"})
+    escalation_rule: Untrusted = field(metadata={"help": "the clause that gave the level"})
+    escalation_others: Untrusted = field(metadata={"help": "the other clauses of the rule"})
     recovery: str = field(metadata={"help": "range of hours with its base, or empty"})
     warnings: list[WarningView] = field(metadata={"help": "doubts about the input"})
     premises: list[PremiseView] = field(metadata={"help": "what bends counts or times"})

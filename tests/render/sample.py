@@ -299,7 +299,17 @@ SUSPECT = finding(
 UNNAMED = finding(
     "e5",
     None,
-    "job <id> left the queue <name> without an answer",
+    "job <*> left the queue <*> without an answer",
+    samples=[
+        Sample(
+            "logs/worker.log",
+            88,
+            9_120,
+            START,
+            "worker",
+            "job 71 left the queue mail without an answer",
+        )
+    ],
     first_seen=START,
     rate_ratio_lower=0.84,
     rate_ratio_upper=1.04,

@@ -3,7 +3,7 @@
 One module a section; `basis` has what several of them ask. `views.ReportContext` names the fields.
 """
 
-from pipeline.model import Result, Verdict
+from pipeline.model import Finding, Result, Verdict
 from pipeline.render.context.appendix import query_view, source_view
 from pipeline.render.context.basis import (
     MARKDOWN,
@@ -20,7 +20,14 @@ from pipeline.render.context.endpoints import endpoint_view, service_views
 from pipeline.render.context.header import setting, settings_lines, window_view
 from pipeline.render.context.health import column, evidence_view
 from pipeline.render.context.maps import change_view, heat_view
-from pipeline.render.context.plan import action_views, criterion_view, recovery
+from pipeline.render.context.plan import (
+    action_views,
+    criterion_view,
+    escalation,
+    hit,
+    recovery,
+    verifiable,
+)
 from pipeline.render.context.quality import gap_view, premise_view
 from pipeline.render.context.rates import request_chart, small_charts, total_chart
 from pipeline.render.context.summary import (
@@ -31,7 +38,8 @@ from pipeline.render.context.summary import (
     shown_findings,
     unchanged_names,
 )
-from pipeline.render.figures import percent
+from pipeline.render.figures import many, percent
+from pipeline.render.proposals import proposed_rules
 from pipeline.render.prose import tiles_of
 from pipeline.render.untrusted import Untrusted
 from pipeline.render.views import ReportContext, WarningView
@@ -82,6 +90,8 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
     ]
     unchanged = unchanged_names(basis)
     shown, rest = shown_findings(basis), other_findings(basis)
+    rules, rule_count = proposed_rules(sorted(unclassified, key=_most_frequent_first), caps.rules)
+    applied, others_of_rule = escalation(result)
     coverage = result.coverage
     return ReportContext(
         page_title=Untrusted(f"{VERDICT_WORDS[result.verdict].upper()}: {result.headline}"),
@@ -93,6 +103,7 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
         run_id=Untrusted(result.run.run_id),
         version=Untrusted(result.run.version),
         command=Untrusted(result.run.command),
+        versions=[Untrusted(f"{name} {at}") for name, at in result.run.versions.items()],
         settings=settings_lines(settings),
         generated_at=moment_view(result.run.generated_at),
         windows=[
@@ -128,14 +139,19 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
         heat=heat_view(basis),
         unclassified=[finding_row(basis, one) for one in unclassified[: caps.unclassified]],
         unclassified_more=more_of(unclassified[caps.unclassified :]),
+        rules=Untrusted(rules),
+        rules_words=many(rule_count, "rule"),
         working=column(result.health.working, caps),
         broken=column(result.health.broken, caps),
         unknown=column(result.health.unknown, caps),
         evidence=[evidence_view(one) for one in result.evidence],
+        hit=hit(basis),
         actions=action_views(basis),
+        verifiable=verifiable(basis),
         criteria=[criterion_view(one) for one in result.criteria],
         escalation_level=Untrusted(result.escalation.level),
-        escalation_rule=Untrusted(result.escalation.rule),
+        escalation_rule=Untrusted(applied),
+        escalation_others=Untrusted(others_of_rule),
         recovery=recovery(result),
         warnings=[
             WarningView(Untrusted(w.kind), Untrusted(w.text)) for w in other_warnings(result)
@@ -150,3 +166,7 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
         queries=[query_view(at, one) for at, one in enumerate(result.queries, start=1)],
         query_numbers={one.query_id: at for at, one in enumerate(result.queries, start=1)},
     )
+
+
+def _most_frequent_first(one: Finding) -> tuple[bool, int, str]:
+    return (not one.is_regression, -one.candidate_count, one.finding_id)

@@ -39,7 +39,7 @@ def source_view(one: SourceFacts) -> SourceView:
         else UNKNOWN,
         formats=Untrusted(", ".join(one.format_names) or UNKNOWN),
         remark=Untrusted("; ".join(remarks)),
-        sha256=Untrusted((one.sha256_head or "")[:16]),
+        sha256=Untrusted(one.sha256_head or ""),
     )
 
 

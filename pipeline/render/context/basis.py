@@ -29,7 +29,8 @@ class Caps:
     endpoints: int = 30
     heat_rows: int = 11
     unclassified: int = 15
-    statements: int = 10
+    rules: int = 3
+    statements: int = 8
     folded_statements: int = 50
     gaps: int = 30
     sources: int = 80

@@ -16,7 +16,7 @@ from pipeline.render.figures import (
     ratio,
 )
 from pipeline.render.untrusted import Untrusted
-from pipeline.render.views import CandidateView, KnowledgeView, SampleView
+from pipeline.render.views import CandidateView, KnowledgeView, Link, SampleView
 from pipeline.render.words import (
     appeared,
     has_baseline,
@@ -54,7 +54,18 @@ def candidate_views(basis: Basis) -> list[CandidateView]:
     return [_candidate(basis, at, one) for at, one in enumerate(basis.cards, start=1)]
 
 
+def _told_before(basis: Basis, one: Finding) -> Link | None:
+    """Return the earlier card with the same knowledge: it is told once."""
+    if one.knowledge is None:
+        return None
+    for other in basis.cards[: basis.cards.index(one)]:
+        if other.knowledge == one.knowledge:
+            return basis.link(other.finding_id)
+    return None
+
+
 def _candidate(basis: Basis, number: int, one: Finding) -> CandidateView:
+    told = _told_before(basis, one)
     return CandidateView(
         anchor=basis.anchors[one.finding_id],
         number=number,
@@ -84,7 +95,8 @@ def _candidate(basis: Basis, number: int, one: Finding) -> CandidateView:
         correlates=[Untrusted(_correlate(at)) for at in one.correlates[:8]],
         samples=[_sample(at) for at in one.samples[: basis.caps.samples]],
         changes=[Untrusted(text) for text in _changes_before(basis, one)],
-        knowledge=_knowledge(one.knowledge),
+        knowledge=_knowledge(one.knowledge) if told is None else None,
+        knowledge_at=told,
     )
 
 
