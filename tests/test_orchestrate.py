@@ -1,7 +1,9 @@
 """Whole runs on small logs with planted truth: what must and what must never be found."""
 
+import dataclasses
 import json
 import random
+import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,10 +14,10 @@ import polars as pl
 import pytest
 
 import pipeline
-from pipeline import orchestrate
+from pipeline import cli, orchestrate
 from pipeline.errors import SourceError, UndecidableError, UsageError
 from pipeline.model import Confidence, ExitCode, Finding, Result, Settings, State, Verdict
-from pipeline.orchestrate import reading
+from pipeline.orchestrate import reading, runs
 from tests.written_logs import (
     HOUR,
     START,
@@ -613,3 +615,27 @@ def test_a_slow_ramp_is_suspected_and_said(tmp_path: Path) -> None:
     assert finding(result, "job failed").ramp is None
     (warning,) = (one for one in result.coverage.warnings if one.kind == "slow_ramp")
     assert (found.error_class or found.title) in warning.text
+
+
+def test_the_command_in_the_report_asks_for_the_same_again(tmp_path: Path) -> None:
+    path = tmp_path / "the logs"
+    write(path, {"api": beats(random.Random(1), 0, 48, 9)})
+    asked = Settings(zone="Europe/Berlin", title="It's down", is_strict=True, services=("*=api",))
+
+    found = analyze(tmp_path / "out", [path], ["24h"], asked)
+    words = shlex.split(found.run.command)
+    assert words[:2] == ["analyze", str(path)]
+    assert words[2:] == [
+        "--baseline", "24h", "--tz", "Europe/Berlin", "--service", "*=api", "--strict",
+        "--title", "It's down",
+    ]  # fmt: skip
+    assert {"aftershock", "python", "polars", "duckdb", "pyarrow"} == set(found.run.versions)
+
+    with pytest.raises(SystemExit):
+        cli.analyze([*words[1:], "--out", str(tmp_path / "again"), "-q"], standalone_mode=False)
+    again = json.loads((tmp_path / "again" / "result.json").read_text(encoding="utf-8"))
+    assert again["run"]["run_id"] == found.run.run_id
+
+
+def test_each_setting_has_an_option_in_that_command() -> None:
+    assert set(runs.OPTION_OF) == {item.name for item in dataclasses.fields(Settings)}

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import platform
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from pipeline import store
 from pipeline.diagnosis.windows import is_window_text
@@ -88,6 +90,25 @@ class _Stamp:
     baseline: Sequence[str]
 
 
+# The option of each setting, for the command that the report prints; a flag has its whole text.
+OPTION_OF = {
+    "baseline": "--baseline",
+    "since": "--since",
+    "until": "--until",
+    "zone": "--tz",
+    "encoding": "--encoding",
+    "follows_outside": "--follow-outside",
+    "formats_dir": "--formats",
+    "services": "--service",
+    "keeps_all_events": "--events all",
+    "is_strict": "--strict",
+    "fail_on": "--fail-on",
+    "title": "--title",
+    "author": "--author",
+}
+_COUNTED_BY = ("aftershock", "python", "polars", "duckdb", "pyarrow")
+
+
 def _run(settings: Settings, stamp: _Stamp) -> Run:
     """Describe the run without what does not change its result: output folder, order of
     arguments.
@@ -100,16 +121,34 @@ def _run(settings: Settings, stamp: _Stamp) -> Run:
     }
     asked["baseline"] = baseline or list(settings.baseline)
     identity = json.dumps([logs, asked, version("aftershock")], sort_keys=True, default=str)
-    command = shlex.join(
-        ["analyze", *logs, *(part for name in asked["baseline"] for part in ("--baseline", name))]
-    )
     return Run(
         run_id=hashlib.sha256(identity.encode()).hexdigest()[:12],
         generated_at=stamp.now,
         version=version("aftershock"),
-        command=command,
+        command=_command(logs, asked),
         settings=asked,
+        versions={name: _version(name) for name in _COUNTED_BY},
     )
+
+
+def _command(logs: Sequence[str], asked: Mapping[str, Any]) -> str:
+    """Return the command that asks for the same again; what is as by default is left out."""
+    usual = asdict(Settings())
+    words = ["analyze", *logs]
+    for key, option in OPTION_OF.items():
+        value = asked.get(key)
+        if value is None or value in (usual[key], list(usual["baseline"])):
+            continue
+        if isinstance(value, bool):
+            words += option.split()
+        else:
+            values = [value] if isinstance(value, str) else value
+            words += [part for one in values for part in (option, one)]
+    return shlex.join(words)
+
+
+def _version(name: str) -> str:
+    return platform.python_version() if name == "python" else version(name)
 
 
 def _documents(result: Result, formats: Sequence[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 
@@ -69,7 +70,12 @@ def test_hostile_text_stays_text(attack: str) -> None:
 
 @pytest.mark.parametrize("attack", ["fence", "table", "formula", "mermaid"])
 def test_a_hostile_report_is_built_like_a_harmless_one(attack: str) -> None:
-    assert rendered(markdown_of(ATTACKS[attack])).tags == (rendered(markdown_of("harmless ")).tags)
+    def built(text: str) -> list[str]:
+        result = sample.hostile(text)  # whether a rule can be proposed depends on the words
+        bare = [replace(one, template=None) for one in result.findings]
+        return rendered(render_markdown(replace(result, findings=bare))).tags
+
+    assert built(ATTACKS[attack]) == built("harmless ")
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
