@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from pipeline.errors import SourceError, UsageError
@@ -36,8 +37,10 @@ from pipeline.ingest.own_formats import check_own_format, is_format_name
 from pipeline.ingest.suggest import name_from, suggest_format
 from pipeline.ingest.survey import survey_stream
 from pipeline.model import Settings
+from pipeline.redaction import Redactor, redact_fields
 
 Tell = Callable[[str], None]
+T = TypeVar("T")
 SHIPPED = "shipped"
 
 
@@ -122,7 +125,8 @@ def diagnose(logs: Sequence[str], settings: Settings, *, tell: Tell = lambda _: 
         raise SourceError(
             "there is no log in what was named", hint="name files, or folders of files"
         )
-    return Diagnosis(sorted(sources, key=lambda one: one.log_file_path), _versions())
+    found = Diagnosis(sorted(sources, key=lambda one: one.log_file_path), _versions())
+    return _shown(found, settings)
 
 
 def taken_by(file: str, settings: Settings) -> Diagnosis:
@@ -169,7 +173,18 @@ def explain(place: str, settings: Settings) -> LineReading:
         raise UsageError(
             f"{place!r} names no line", hint="use FILE:LINE, such as app.log:17; lines begin at 1"
         )
-    return explain_line(_one_file(name, settings), int(number), _options(settings))
+    found = explain_line(_one_file(name, settings), int(number), _options(settings))
+    return _shown(found, settings)
+
+
+def _shown(found: T, settings: Settings) -> T:
+    """Return what is shown of *found*: without secrets, unless these were asked for."""
+    redactor = _redactor(settings)
+    return found if redactor is None else redact_fields(found, redactor)
+
+
+def _redactor(settings: Settings) -> Redactor | None:
+    return None if settings.redact == "off" else Redactor(pii=settings.redact_pii)
 
 
 def _one_file(name: str, settings: Settings) -> Stream:
@@ -196,4 +211,4 @@ def suggest(file: str, name: str | None, settings: Settings) -> str | None:
     stream = _one_file(file, settings)
     if error := stream.sources[0].error:
         raise SourceError(f"{file}: {error}", hint="name a log as text, gzip, zstd, bzip2 or xz")
-    return suggest_format(stream, name or name_from(file, names), formats)
+    return suggest_format(stream, name or name_from(file, names), formats, _redactor(settings))

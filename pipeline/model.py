@@ -99,7 +99,9 @@ class Settings:
     (None: UTC, and said). *formats_dir*: a folder of log formats that are tried before the shipped
     ones. *encoding* is that of sources without a byte-order mark (None: by their bytes);
     *follows_outside*: links are followed out of the folders named. *services*: names for who
-    writes what, `GLOB=NAME` or `NAME`.
+    writes what, `GLOB=NAME` or `NAME`. *redact*: secrets are taken out of what is stored, only of
+    what is reported, or not at all; *redact_pii*: personal data too, with *redaction_key* so that
+    equal values stay equal.
     """
 
     baseline: tuple[str, ...] = ("auto",)
@@ -115,6 +117,9 @@ class Settings:
     encoding: str | None = None
     follows_outside: bool = False
     services: tuple[str, ...] = ()
+    redact: Literal["store", "report", "off"] = "store"
+    redact_pii: bool = False
+    redaction_key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +221,14 @@ class TimeNote:
 
 
 @dataclass(frozen=True, slots=True)
+class Redaction:
+    """How many kept events of one file held a secret of this *kind* (a name of a rule)."""
+
+    kind: str
+    event_count: int
+
+
+@dataclass(frozen=True, slots=True)
 class SourceFacts:
     """One row of the ledger: where every line of one file went."""
 
@@ -241,6 +254,7 @@ class SourceFacts:
     is_reversed: bool = False  # newest line first: read from its end
     notes: list[str] = field(default_factory=list)  # what was assumed or left out in reading
     time_notes: list[TimeNote] = field(default_factory=list)
+    redactions: list[Redaction] = field(default_factory=list)  # secrets that were not stored
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,4 +112,5 @@ LEDGER: Schema = {
     "nul_byte_count": pl.Int64,
     "is_reversed": pl.Boolean,
     "notes": pl.List(pl.String),
+    "redactions": pl.List(pl.Struct({"kind": pl.String, "event_count": pl.Int64})),
 }

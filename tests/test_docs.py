@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from pipeline.cli import analyze
 from pipeline.ingest import load_formats
 from pipeline.ingest.envelopes import load_envelopes
+from pipeline.redaction.rules import load_redactions
 from pipeline.rules import load_rules
 from pipeline.schema import EVENTS, LEDGER, MINUTES, ROLLUP
 
@@ -87,6 +88,12 @@ def test_generated_pages_are_up_to_date(name: str) -> None:
         path.write_text(text, encoding="utf-8")
 
     assert path.read_text(encoding="utf-8") == text, "run `make docs`"
+
+
+def test_every_kind_of_secret_is_named() -> None:
+    text = (DOCS / "redaction.md").read_text(encoding="utf-8")
+
+    assert [rule.name for rule in load_redactions() if f"`{rule.name}`" not in text] == []
 
 
 def test_places_that_the_map_names_exist() -> None:

@@ -64,6 +64,27 @@ READING = options(
         is_flag=True,
         help="Follow links that lead out of the folders named.",
     ),
+    click.option(
+        "--redact",
+        type=click.Choice(["store", "report", "off"]),
+        default="store",
+        show_default=True,
+        help="Take secrets out before anything is stored, only out of what is reported, or not.",
+    ),
+    click.option(
+        "--redact-pii",
+        "redact_pii",
+        is_flag=True,
+        help="Take out e-mail addresses, IP addresses and card numbers, too.",
+    ),
+    click.option(
+        "--redaction-key",
+        metavar="TEXT",
+        envvar="ANALYZE_REDACTION_KEY",
+        show_envvar=True,
+        help="With --redact-pii: equal values keep one mark under one key. Best given by the "
+        "environment.",
+    ),
 )
 SERVICE = click.option(
     "--service",

@@ -25,6 +25,7 @@ from pipeline.model import (
     Onset,
     Premise,
     QueryFacts,
+    Redaction,
     Result,
     Run,
     SourceFacts,
@@ -255,7 +256,13 @@ def _unclassified_share(found: Sequence[Finding]) -> float | None:
 def _sources(ledger: pl.DataFrame) -> list[SourceFacts]:
     rows = ledger.select(*LEDGER).sort("log_file_path").iter_rows(named=True)
     return [
-        SourceFacts(**{**row, "time_notes": [TimeNote(**note) for note in row["time_notes"] or ()]})
+        SourceFacts(
+            **{
+                **row,
+                "time_notes": [TimeNote(**note) for note in row["time_notes"] or ()],
+                "redactions": [Redaction(**one) for one in row["redactions"] or ()],
+            }
+        )
         for row in rows
     ]
 

@@ -27,6 +27,7 @@ from pipeline.ingest.severity import WORDS
 from pipeline.ingest.shapes import MIN_LINES, Pattern, find_patterns
 from pipeline.ingest.sources import Stream
 from pipeline.ingest.timestamps import fitting_layouts, parse_times
+from pipeline.redaction import Redactor
 
 # Formats from here on take nearly anything: what only they take is still to be taught.
 GENERIC_PRIORITY = 900
@@ -54,9 +55,15 @@ class _Draft:
     taken_share: float = 0.0
 
 
-def suggest_format(stream: Stream, name: str, formats: tuple[Format, ...]) -> str | None:
+def suggest_format(
+    stream: Stream,
+    name: str,
+    formats: tuple[Format, ...],
+    redactor: Redactor | None = None,
+) -> str | None:
     """Return a definition called *name* for the lines of *stream* that none of *formats* but the
-    generic ones takes; None when there are no such lines.
+    generic ones takes; None when there are no such lines. Its samples are lines as *redactor* has
+    left them.
 
     Raises `UndecidableError` when they have nothing in common that a format could say.
     """
@@ -64,6 +71,8 @@ def suggest_format(stream: Stream, name: str, formats: tuple[Format, ...]) -> st
     lines, layers = _unknown_lines(stream, known)
     if not lines:
         return None
+    if redactor is not None:
+        lines = redactor(pl.Series(lines)).to_list()
     objects = [line for line in lines if line.startswith("{") and line.endswith("}")]
     is_json = len(objects) > _MOST * len(lines)
     for draft in _object_drafts(objects) if is_json else _line_drafts(lines):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -15,11 +15,22 @@ from pipeline.diagnosis.coverage import find_coverage
 from pipeline.diagnosis.series import onset_table
 from pipeline.diagnosis.windows import Choice
 from pipeline.errors import PipelineError
-from pipeline.model import CalibrationQuote, DataWarning, QueryFacts, Result, Run, Window
+from pipeline.model import (
+    CalibrationQuote,
+    DataWarning,
+    HourlyPoint,
+    QueryFacts,
+    Result,
+    Run,
+    Window,
+)
 from pipeline.orchestrate.trial import MARTS, MARTS_OF_RISEN, judge
+from pipeline.redaction import Redactor, redact_fields
 from pipeline.rules.knowledge import load_knowledge
 from pipeline.sql import Session, load_queries
 from pipeline.sql import title as query_title
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +43,15 @@ class Basis:
 
 
 def examine(
-    events: Mapping[str, Sequence[Path]], tables: Mapping[str, pl.DataFrame], basis: Basis
+    events: Mapping[str, Sequence[Path]],
+    tables: Mapping[str, pl.DataFrame],
+    basis: Basis,
+    redactor: Redactor | None = None,
 ) -> Result:
     """Count, test and explain what was read: *events* by origin, *tables* rollup, minutes, ledger.
 
-    The same tables and basis give the same result.
+    The same tables and basis give the same result. No text of it holds a secret as *redactor* (by
+    default, one for secrets alone) knows them, unless the run was asked to leave them.
     """
     choice = basis.choice
     with Session() as session:
@@ -61,7 +76,18 @@ def examine(
         basis.run,
         _queries(choice),
     )
-    return replace(result, calibration=basis.calibration)
+    result = replace(result, calibration=basis.calibration)
+    return without_secrets(result, basis.run, redactor or Redactor())
+
+
+def without_secrets(value: T, run: Run, redactor: Redactor) -> T:
+    """Redact every text of *value*, unless *run* was asked not to: also paths, titles and what was
+    only put together from texts without secrets.
+    """
+    if run.settings.get("redact") == "off":
+        return value
+    # Points hold no text, and there are many; queries are our own.
+    return redact_fields(value, redactor, skip=(HourlyPoint, QueryFacts))
 
 
 def _queries(choice: Choice) -> list[QueryFacts]:

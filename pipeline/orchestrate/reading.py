@@ -25,8 +25,9 @@ from pipeline.ingest import (
 )
 from pipeline.mining import fingerprint, mine
 from pipeline.model import Settings, Window
+from pipeline.redaction import COUNTED, Redactor, redact_columns, redact_events
 from pipeline.rules import load_rules, rule_table
-from pipeline.schema import EVENTS
+from pipeline.schema import EVENTS, LEDGER
 from pipeline.sql import classify
 
 Tell = Callable[[str], None]
@@ -71,7 +72,8 @@ def read(
     rows: list[dict[str, object]] = []
     extents = []
     rollup, minutes = _Sum(merge_rollup), _Sum(merge_minutes)
-    writer = _PartWriter(staging, origin)
+    redactor = redactor_of(settings) if settings.redact == "store" else None
+    writer = _PartWriter(staging, origin, redactor)
     for streams in groups:
         first_row = len(rows)
         for stream in streams:
@@ -85,7 +87,46 @@ def read(
     ledger = ledger_frame(rows)
     check_conservation(ledger)
     _refuse_unreadable(ledger, settings)
-    return Tables(rollup.total(), minutes.total(), ledger, tuple(extents))
+    ledger = _with_redactions(ledger, writer.redactions)
+    by_hour, by_minute = rollup.total(), minutes.total()
+    if redactor is not None:
+        ledger = redact_columns(ledger, redactor)
+        by_hour = _redacted(by_hour, merge_rollup, redactor)
+        by_minute = _redacted(by_minute, merge_minutes, redactor)
+    return Tables(by_hour, by_minute, ledger, tuple(extents))
+
+
+def redactor_of(settings: Settings) -> Redactor:
+    """Return what takes secrets out of texts, as *settings* ask for it."""
+    key = settings.redaction_key
+    return Redactor(pii=settings.redact_pii, key=key.encode() if key else None)
+
+
+def _redacted(
+    counts: pl.DataFrame, merge: Callable[[list[pl.DataFrame]], pl.DataFrame], redactor: Redactor
+) -> pl.DataFrame:
+    """Redact the names in a table of counts; what becomes equal by that is added up."""
+    cleaned = redact_columns(counts, redactor)
+    if cleaned is counts:
+        return counts
+    merged = merge([cleaned])
+    return merged.sort(*merged.columns, nulls_last=True)
+
+
+def _with_redactions(ledger: pl.DataFrame, redactions: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Add to each source of *ledger* how many of its events held which kind of secret."""
+    counted = (
+        pl.concat(redactions)
+        .group_by("log_file_path", "kind")
+        .agg(pl.col("event_count").sum())
+        .sort("log_file_path", "kind")
+        .group_by("log_file_path", maintain_order=True)
+        .agg(redactions=pl.struct("kind", "event_count"))
+    )
+    rows = ledger.drop("redactions").join(
+        counted, on="log_file_path", how="left", maintain_order="left"
+    )
+    return rows.select(pl.col(name).cast(dtype) for name, dtype in LEDGER.items())
 
 
 def _extent(rows: Iterable[dict[str, object]]) -> list[Window]:
@@ -138,11 +179,17 @@ class _Sum:
 
 
 class _PartWriter:
-    """Collects kept events and writes them, mined and classified, in parts."""
+    """Collects kept events and writes them, redacted, mined and classified, in parts.
 
-    def __init__(self, staging: store.Staging, origin: str) -> None:
+    Secrets go first: no template, fingerprint or class is made of one. *redactions* tells how many
+    events held which.
+    """
+
+    def __init__(self, staging: store.Staging, origin: str, redactor: Redactor | None) -> None:
+        self.redactions = [pl.DataFrame(schema=COUNTED)]
         self._staging = staging
         self._origin = origin
+        self._redactor = redactor
         self._waiting: list[pl.DataFrame] = []
         self._count = 0
         self._patterns = rule_table(load_rules())
@@ -158,6 +205,9 @@ class _PartWriter:
     def flush(self) -> None:
         if self._waiting or self._origin not in self._staging.event_parts:
             events = pl.concat(self._waiting) if self._waiting else pl.DataFrame(schema=EVENTS)
+            if self._redactor is not None:
+                events, counts = redact_events(events, self._redactor)
+                self.redactions.append(counts)
             self._staging.write_events(self._origin, name_errors(events, self._patterns))
         self._waiting, self._count = [], 0
 

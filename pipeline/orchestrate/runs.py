@@ -23,8 +23,15 @@ from pipeline.model import (
     Verdict,
 )
 from pipeline.orchestrate.calibration import last_calibration
-from pipeline.orchestrate.examination import Basis, basis_text, examine
-from pipeline.orchestrate.reading import Ledger, Tell, read, streams_of, write_tables
+from pipeline.orchestrate.examination import Basis, basis_text, examine, without_secrets
+from pipeline.orchestrate.reading import (
+    Ledger,
+    Tell,
+    read,
+    redactor_of,
+    streams_of,
+    write_tables,
+)
 from pipeline.orchestrate.windows import choose, moment_of
 
 
@@ -69,9 +76,10 @@ def analyze(
         choice = choose(settings, moment, inputs)
         run = _run(settings, _Stamp(moment, logs, names))
         basis = Basis(run, choice, last_calibration(out, tell))
+        basis = without_secrets(basis, run, redactor_of(settings))
         staging.write_windows(choice.table(), basis_text(basis))
         tell("comparing")
-        result = examine(staging.event_parts, tables, basis)
+        result = examine(staging.event_parts, tables, basis, redactor_of(settings))
         tell("writing the report")
         for name, text in _documents(result, documents).items():
             staging.write_text(name, text)
@@ -116,7 +124,7 @@ def _run(settings: Settings, stamp: _Stamp) -> Run:
     logs, baseline = sorted(stamp.logs), sorted(stamp.baseline)
     asked = {
         key: value
-        for key, value in asdict(replace(settings, baseline=())).items()
+        for key, value in asdict(replace(settings, baseline=(), redaction_key=None)).items()
         if value not in (None, False, ())
     }
     asked["baseline"] = baseline or list(settings.baseline)

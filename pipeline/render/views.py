@@ -421,6 +421,7 @@ class ReportContext:
     premises_more: str = field(metadata={"help": "how many more there are, or empty"})
     gaps: list[GapView] = field(metadata={"help": "stretches without logs"})
     gaps_more: str = field(metadata={"help": "how many more there are, or empty"})
+    redactions: Untrusted = field(metadata={"help": "which secrets were taken out of how much"})
     unclassified_share: str = field(metadata={"help": "share of errors that no rule names"})
     sources: list[SourceView] = field(metadata={"help": "the ledger"})
     sources_more: str = field(metadata={"help": "how many more there are, or empty"})

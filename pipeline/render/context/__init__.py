@@ -28,7 +28,7 @@ from pipeline.render.context.plan import (
     recovery,
     verifiable,
 )
-from pipeline.render.context.quality import gap_view, premise_view
+from pipeline.render.context.quality import gap_view, premise_view, redactions
 from pipeline.render.context.rates import request_chart, small_charts, total_chart
 from pipeline.render.context.summary import (
     finding_row,
@@ -160,6 +160,7 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
         premises_more=count_more(len(result.premises) - caps.gaps),
         gaps=[gap_view(one) for one in coverage.gaps[: caps.gaps]],
         gaps_more=count_more(len(coverage.gaps) - caps.gaps),
+        redactions=redactions(result),
         unclassified_share=percent(coverage.unclassified_share),
         sources=[source_view(one) for one in coverage.sources[: caps.sources]],
         sources_more=count_more(len(coverage.sources) - caps.sources),

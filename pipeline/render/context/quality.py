@@ -1,8 +1,10 @@
 """What bends the numbers: premises and gaps."""
 
-from pipeline.model import Gap, Premise
+from collections import Counter
+
+from pipeline.model import Gap, Premise, Result
 from pipeline.render.context.basis import Basis, moment_view
-from pipeline.render.figures import duration
+from pipeline.render.figures import count, duration
 from pipeline.render.untrusted import Untrusted
 from pipeline.render.views import GapView, PremiseView
 
@@ -27,3 +29,22 @@ def gap_view(one: Gap) -> GapView:
         kind=_GAP_WORDS[one.kind],
         length=duration((one.end - one.start).total_seconds()),
     )
+
+
+def redactions(result: Result) -> Untrusted:
+    """Tell how many kept events held which kind of secret, and what became of these."""
+    mode = result.run.settings.get("redact")
+    if mode == "off":
+        return Untrusted("Secrets were not looked for: redaction was off.")
+    if mode == "report":
+        return Untrusted("Secrets were taken out of this report, not of the stored events.")
+    kinds: Counter[str] = Counter()
+    for source in result.coverage.sources:
+        kinds.update({one.kind: one.event_count for one in source.redactions})
+    if not kinds:
+        return Untrusted("No secret was recognised in the kept events.")
+    told = ", ".join(
+        f"{kind} in {count(number)}"
+        for kind, number in sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
+    )
+    return Untrusted(f"Taken out of kept events before they were stored: {told}.")
