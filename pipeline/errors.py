@@ -12,11 +12,25 @@
 A message says what and where, *hint* says what to do. Bugs stay tracebacks.
 """
 
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process's exit status means; the same for every output format."""
+
+    NORMAL = 0
+    REGRESSION = 1
+    USAGE = 2
+    FAILED = 3
+    CANNOT_DECIDE = 4
+    LOCKED = 75
+    INTERRUPTED = 130
+
 
 class PipelineError(Exception):
     """Base of the errors a user can act on; *hint* says how."""
 
-    exit_code = 3
+    exit_code = ExitCode.FAILED
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -26,7 +40,7 @@ class PipelineError(Exception):
 class UsageError(PipelineError):
     """What was asked for cannot be done as asked: a path, an option, a definition."""
 
-    exit_code = 2
+    exit_code = ExitCode.USAGE
 
 
 class FormatError(UsageError):
@@ -52,4 +66,4 @@ class QueryError(PipelineError):
 class UndecidableError(PipelineError):
     """No verdict is possible: windows overlap or are empty, or nothing was parsed."""
 
-    exit_code = 4
+    exit_code = ExitCode.CANNOT_DECIDE

@@ -240,3 +240,70 @@ class Calibration:
     false_suspicion_count: int
     budget: float
     planted: list[Planted]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSummary:
+    """One rule as the list shows it; *origin* is ``shipped`` or the file that defines it."""
+
+    name: str
+    title: str
+    priority: int
+    pattern_count: int
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class RulePattern:
+    """One way in which a class shows itself, with lines that it matches."""
+
+    literal: str
+    regex: str
+    kind: str | None
+    must: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleDefinition:
+    """One rule in full; *definition* is a file of it alone, *knowledge_id* what is known of it."""
+
+    summary: RuleSummary
+    description: str
+    severity: str | None
+    patterns: list[RulePattern]
+    must_not: list[str]
+    knowledge_id: str | None
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCheck:
+    """What checking rules found: *problems* make them unusable, *warnings* are to be known."""
+
+    path: str
+    rule_count: int
+    pattern_count: int
+    problems: list[str]
+    warnings: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleHits:
+    """How many errors and warnings of logs one class names; *name* is null for those without.
+
+    *example* is the text that the first one was named by, *place* its ``FILE:LINE``.
+    """
+
+    name: str | None
+    event_count: int
+    share: float
+    example: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What rules made of the errors and warnings of logs, most first."""
+
+    event_count: int
+    hits: list[RuleHits]

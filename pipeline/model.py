@@ -6,25 +6,13 @@ never renamed or removed. Every datetime is aware and UTC; null means "not known
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import Any, Literal
 
 SCHEMA_VERSION = 1
 
 Kind = Literal["error", "warning", "failed_request"]
 WindowName = Literal["baseline", "candidate"]
-
-
-class ExitCode(IntEnum):
-    """What the process's exit status means; the same for every output format."""
-
-    NORMAL = 0
-    REGRESSION = 1
-    USAGE = 2
-    FAILED = 3
-    CANNOT_DECIDE = 4
-    LOCKED = 75
-    INTERRUPTED = 130
 
 
 class Verdict(StrEnum):
@@ -97,11 +85,11 @@ class Settings:
     *baseline*: paths of logs of the normal period, or one window `A..B`, a duration `24h`, or
     `auto`. *since* and *until* cut the candidate window. *zone* is that of times which carry none
     (None: UTC, and said). *formats_dir*: a folder of log formats that are tried before the shipped
-    ones. *encoding* is that of sources without a byte-order mark (None: by their bytes);
-    *follows_outside*: links are followed out of the folders named. *services*: names for who
-    writes what, `GLOB=NAME` or `NAME`. *redact*: secrets are taken out of what is stored, only of
-    what is reported, or not at all; *redact_pii*: personal data too, with *redaction_key* so that
-    equal values stay equal.
+    ones, *rules_dir* one of rules. *encoding* is that of sources without a byte-order mark (None:
+    by their bytes); *follows_outside*: links are followed out of the folders named. *services*:
+    names for who writes what, `GLOB=NAME` or `NAME`. *redact*: secrets are taken out of what is
+    stored, only of what is reported, or not at all; *redact_pii*: personal data too, with
+    *redaction_key* so that equal values stay equal.
     """
 
     baseline: tuple[str, ...] = ("auto",)
@@ -114,6 +102,7 @@ class Settings:
     is_strict: bool = False
     keeps_all_events: bool = False
     formats_dir: str | None = None
+    rules_dir: str | None = None
     encoding: str | None = None
     follows_outside: bool = False
     services: tuple[str, ...] = ()

@@ -15,8 +15,8 @@ import pytest
 
 import pipeline
 from pipeline import cli, orchestrate
-from pipeline.errors import SourceError, UndecidableError, UsageError
-from pipeline.model import Confidence, ExitCode, Finding, Result, Settings, State, Verdict
+from pipeline.errors import ExitCode, SourceError, UndecidableError, UsageError
+from pipeline.model import Confidence, Finding, Result, Settings, State, Verdict
 from pipeline.orchestrate import reading, runs
 from tests.written_logs import (
     HOUR,

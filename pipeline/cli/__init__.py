@@ -10,21 +10,17 @@ import traceback
 
 import click
 
-from pipeline.cli.examine import query
+from pipeline.cli import examine, inspect, rules, runs, setup  # noqa: F401  # they add their commands
 from pipeline.cli.group import analyze
-from pipeline.cli.inspect import calibrate, doctor, formats
-from pipeline.cli.output import visible
-from pipeline.cli.runs import demo, ingest, report, run
-from pipeline.model import ExitCode
+from pipeline.cli.output import tell_error, tell_usage
+from pipeline.cli.progress import Progress
+from pipeline.errors import ExitCode
 
-__all__ = ["analyze", "formats", "main"]
-
-for _command in (run, ingest, report, query, doctor, formats, calibrate, demo):
-    analyze.add_command(_command)
+__all__ = ["analyze", "main"]
 
 
 def main() -> None:
-    """Run the command; what users can mend is told in three lines, what they cannot is a
+    """Run the command; what users can mend is told in two lines, what they cannot is a
     traceback.
     """
     signal.signal(signal.SIGTERM, _interrupt)
@@ -36,9 +32,10 @@ def main() -> None:
     try:
         analyze(prog_name="analyze", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        tell_usage(error)
         sys.exit(ExitCode.USAGE)
     except (KeyboardInterrupt, click.Abort):
+        Progress.end()
         click.echo("interrupted: nothing was changed", err=True)
         sys.exit(ExitCode.INTERRUPTED)
     except SystemExit:
@@ -48,9 +45,11 @@ def main() -> None:
             sys.exit(ExitCode.NORMAL)
         raise
     except OSError as error:
-        click.echo(f"error: {visible(str(error))}", err=True)
+        Progress.end()
+        tell_error(str(error), None)
         sys.exit(ExitCode.FAILED)
     except Exception:  # noqa: BLE001  # Python's own status, 1, would tell of a regression
+        Progress.end()
         traceback.print_exc()
         sys.exit(ExitCode.FAILED)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.cli.group import analyze
 from pipeline.cli.options import RUN
 from pipeline.cli.output import print_text, reported, until_closed
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 _ROW_FORMATS = ("table", "csv", "json", "parquet")
 
 
-@click.command()
+@analyze.command(short_help="Ask a finished run in SQL.")
 @click.argument("sql", required=False, metavar="[SQL|-]")
 @RUN
 @click.option(

@@ -1,10 +1,16 @@
-"""The command itself: its groups of commands, its default one, its exit statuses."""
+"""The command itself: its groups of commands, its default one, its sections of options."""
 
 import os
 from difflib import get_close_matches
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
+
+from pipeline.cli.config import CONFIG, name_variables
+from pipeline.cli.options import SECTIONS, VERBOSE
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 EXIT_CODES = """\b
 Exit status:
@@ -15,26 +21,63 @@ Exit status:
   4    cannot decide: no baseline, nothing parsed, no coverage
   130  interrupted
 """
+# With fewer options than these, one list is easier to read than several.
+_FEWEST_FOR_SECTIONS = 9
 
 
-class DefaultGroup(click.Group):
+class Command(click.Command):
+    """A command with the options that all have, and its options in sections."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:  # noqa: ANN401  # click's own
+        super().__init__(*arguments, **settings)
+        for option in (CONFIG, VERBOSE):
+            option(self)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options below the heading of their section."""
+        records = {
+            max(param.opts, key=len): record
+            for param in self.get_params(ctx)
+            if isinstance(param, click.Option) and (record := param.get_help_record(ctx))
+        }
+        if len(records) < _FEWEST_FOR_SECTIONS:
+            with formatter.section("Options"):
+                formatter.write_dl(list(records.values()))
+            return
+        for title, names in SECTIONS.items():
+            if rows := [records.pop(name) for name in names if name in records]:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+        with formatter.section("Other options"):
+            formatter.write_dl(list(records.values()))
+
+
+class Group(click.Group):
+    """A group of commands such as ``analyze formats``."""
+
+    command_class = Command
+
+
+class DefaultGroup(Group):
     """A group in which ``analyze LOGS`` means ``analyze run LOGS``; a command's name always
     wins.
     """
 
+    group_class = Group
     default = "run"
     sections: ClassVar[dict[str, tuple[str, ...]]] = {
-        "Analyse": ("run", "ingest", "report"),
+        "Analyse": ("run", "report", "ingest"),
         "Look into a finished run": ("query",),
-        "See how logs are read": ("doctor", "formats"),
+        "See how logs are read and named": ("doctor", "formats", "rules"),
         "Try": ("calibrate", "demo"),
+        "Set up": ("config", "completion"),
     }
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands below the heading of their section; all have one."""
+        room = formatter.width - 6 - max(map(len, self.commands))
         for title, names in self.sections.items():
             with formatter.section(title):
-                room = formatter.width - 6 - max(map(len, self.commands))
                 formatter.write_dl(
                     [(name, self.commands[name].get_short_help_str(room)) for name in names]
                 )
@@ -46,10 +89,26 @@ class DefaultGroup(click.Group):
         }
         first = next((arg for arg in args if arg not in own), None)
         if first is not None and first not in self.commands:
-            self._refuse_misspelt(first)
+            if not ctx.resilient_parsing:
+                self._refuse_misspelt(first)
             at = args.index(first)
             args = [*args[:at], self.default, *args[at:]]
+        name_variables(self)
         return super().parse_args(ctx, args or ["--help"])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list["CompletionItem"]:
+        """Complete what the default command takes, too: its options, and files."""
+        from click.shell_completion import CompletionItem
+
+        inner = click.Context(self.commands[self.default], parent=ctx)
+        found = super().shell_complete(ctx, incomplete)
+        names = {item.value for item in found}
+        found += [
+            item
+            for item in inner.command.shell_complete(inner, incomplete)
+            if item.value not in names
+        ]
+        return found if incomplete.startswith("-") else [*found, CompletionItem(incomplete, "file")]
 
     def _refuse_misspelt(self, word: str) -> None:
         near = get_close_matches(word, self.commands, n=1, cutoff=0.75)

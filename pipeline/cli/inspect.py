@@ -2,27 +2,29 @@
 own commands.
 """
 
-import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.options import COLOR, FORMATS, LOGS, READING, SERVICE, ZONE, options
-from pipeline.cli.output import print_text, reported, teller, wants_color
-from pipeline.model import ExitCode, Settings
+from pipeline.cli.complete import format_names
+from pipeline.cli.group import analyze
+from pipeline.cli.options import COLOR, FORMATS, JSON, LOGS, READING, SERVICE, ZONE, options
+from pipeline.cli.output import print_facts, print_text, reported, teller
+from pipeline.errors import ExitCode
+
+if TYPE_CHECKING:
+    from pipeline.model import Settings
 
 # Logs are looked at as a run would read them, so with the options of a run.
 HOW_READ = options(ZONE, FORMATS, SERVICE, READING)
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 
 
-@click.command()
+@analyze.command(short_help="Tell what was understood of logs.")
 @LOGS
 @HOW_READ
-@_JSON
+@JSON
 @COLOR
 def doctor(
     logs: tuple[str, ...],
@@ -45,13 +47,12 @@ def doctor(
         from pipeline import inspection, render
 
         found = inspection.diagnose(logs, _settings(how), tell=teller(as_json))
-        _clear(as_json)
-        _show(found, render.render_diagnosis, as_json=as_json, color=color)
+        print_facts(found, render.render_diagnosis, as_json=as_json, color=color)
         if not found.is_readable:
             sys.exit(ExitCode.FAILED)
 
 
-@click.command()
+@analyze.command(short_help="Tell how well rises are found on your own logs.")
 @LOGS
 @HOW_READ
 @click.option("--placebo", is_flag=True, help="Plant nothing: normal against normal only.")
@@ -63,7 +64,7 @@ def doctor(
     type=click.Path(path_type=Path),
     help="Folder for calibration.json, which may hold a report.  [default: none is written]",
 )
-@_JSON
+@JSON
 @COLOR
 def calibrate(
     logs: tuple[str, ...],
@@ -90,11 +91,10 @@ def calibrate(
         found = orchestrate.calibrate(
             logs, _settings(how), seed=seed, is_placebo=placebo, out=out, tell=teller(as_json)
         )
-        _clear(as_json)
-        _show(found, render.render_calibration, as_json=as_json, color=color)
+        print_facts(found, render.render_calibration, as_json=as_json, color=color)
 
 
-@click.group()
+@analyze.group(short_help="List, show, test and suggest log formats.")
 def formats() -> None:
     """List, show, test, explain and suggest log formats.
 
@@ -110,7 +110,7 @@ def formats() -> None:
 
 @formats.command("list")
 @FORMATS
-@_JSON
+@JSON
 @COLOR
 def list_(formats_dir: Path | None, as_json: bool, color: str) -> None:
     """List all formats in the order in which they are tried."""
@@ -118,17 +118,23 @@ def list_(formats_dir: Path | None, as_json: bool, color: str) -> None:
         from pipeline import inspection, render
 
         found = inspection.list_formats(formats_dir)
-        _show(found, render.render_format_list, as_json=as_json, color=color)
+        print_facts(found, render.render_format_list, as_json=as_json, color=color)
 
 
 @formats.command()
-@click.argument("name")
+@click.argument("name", shell_complete=format_names)
 @FORMATS
 @click.option("--toml", "as_toml", is_flag=True, help="Print its file, to begin one's own from.")
-@_JSON
+@JSON
 @COLOR
 def show(name: str, formats_dir: Path | None, as_toml: bool, as_json: bool, color: str) -> None:
-    """Show one format: its patterns or keys, its samples, where it is documented."""
+    """Show one format: its patterns or keys, its samples, where it is documented.
+
+    \b
+    Examples:
+      analyze formats show nginx_error
+      analyze formats show nginx_error --toml
+    """
     with reported():
         from pipeline import inspection, render
 
@@ -136,19 +142,24 @@ def show(name: str, formats_dir: Path | None, as_toml: bool, as_json: bool, colo
         if as_toml:
             print_text(found.definition)
         else:
-            _show(found, render.render_definition, as_json=as_json, color=color)
+            print_facts(found, render.render_definition, as_json=as_json, color=color)
 
 
 @formats.command()
-@click.argument("file")
+@click.argument("file", type=click.Path())
 @HOW_READ
-@_JSON
+@JSON
 @COLOR
 def test(file: str, as_json: bool, color: str, **how: Any) -> None:  # noqa: ANN401  # settings
     """Check a format's FILE.toml against its samples, or tell which formats take a log's lines.
 
     A definition that is unusable ends with exit status 2; the lines of other formats that it would
     take are told, and are no fault. Any other FILE is read as a log.
+
+    \b
+    Examples:
+      analyze formats test my-formats/odd.toml
+      analyze formats test logs/api.log
     """
     with reported():
         from pipeline import inspection, render
@@ -157,34 +168,39 @@ def test(file: str, as_json: bool, color: str, **how: Any) -> None:  # noqa: ANN
             _print_taken(file, _settings(how), as_json=as_json, color=color)
             return
         checked = inspection.check_format(Path(file))
-        _show(checked, render.render_format_check, as_json=as_json, color=color)
+        print_facts(checked, render.render_format_check, as_json=as_json, color=color)
         if checked.problems:
             sys.exit(ExitCode.USAGE)
 
 
-def _print_taken(file: str, settings: Settings, *, as_json: bool, color: str) -> None:
+def _print_taken(file: str, settings: "Settings", *, as_json: bool, color: str) -> None:
     from pipeline import inspection, render
 
     found = inspection.taken_by(file, settings)
-    _show(found, render.render_taken, as_json=as_json, color=color)
+    print_facts(found, render.render_taken, as_json=as_json, color=color)
 
 
 @formats.command()
 @click.argument("place", metavar="FILE:LINE")
 @HOW_READ
-@_JSON
+@JSON
 @COLOR
 def explain(place: str, as_json: bool, color: str, **how: Any) -> None:  # noqa: ANN401  # settings
-    """Tell how one line is read: envelopes, format, time, level, service, event, and why."""
+    """Tell how one line is read: envelopes, format, time, level, service, event, and why.
+
+    \b
+    Examples:
+      analyze formats explain logs/api.log:17
+    """
     with reported():
         from pipeline import inspection, render
 
         found = inspection.explain(place, _settings(how))
-        _show(found, render.render_line, as_json=as_json, color=color)
+        print_facts(found, render.render_line, as_json=as_json, color=color)
 
 
 @formats.command()
-@click.argument("file")
+@click.argument("file", type=click.Path())
 @click.option("--name", metavar="NAME", help="Name of the format.  [default: from the file's]")
 @HOW_READ
 def suggest(file: str, name: str | None, **how: Any) -> None:  # noqa: ANN401  # settings
@@ -192,6 +208,10 @@ def suggest(file: str, name: str | None, **how: Any) -> None:  # noqa: ANN401  #
 
     Save it as NAME.toml in a folder of your own, mend what is marked, and name the folder with
     --formats. Samples are lines of FILE. Exit status 4 when its lines have no common shape.
+
+    \b
+    Examples:
+      analyze formats suggest odd.log > my-formats/odd.toml
     """
     with reported():
         from pipeline import inspection
@@ -203,22 +223,9 @@ def suggest(file: str, name: str | None, **how: Any) -> None:  # noqa: ANN401  #
             print_text(found)
 
 
-def _settings(how: dict[str, Any]) -> Settings:
+def _settings(how: dict[str, Any]) -> "Settings":
     """Return what was asked of the reading, as `run` would have it."""
+    from pipeline.model import Settings
+
     folder = how.pop("formats_dir")
     return Settings(**how, formats_dir=str(folder) if folder else None)
-
-
-def _show(found: object, as_text: Callable[..., str], *, as_json: bool, color: str) -> None:
-    from pipeline.render import facts_json
-
-    if as_json:
-        print_text(facts_json(found))
-    else:
-        width = min(shutil.get_terminal_size((100, 40)).columns, 140)
-        print_text(as_text(found, width=width, color=wants_color(color)))
-
-
-def _clear(is_quiet: bool) -> None:
-    if sys.stderr.isatty() and not is_quiet:
-        click.echo("\r\x1b[K", err=True, nl=False)

@@ -18,7 +18,41 @@ def options(*given: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callab
     return decorate
 
 
-LOGS = click.argument("logs", nargs=-1, required=True, metavar="LOGS...")
+# Which heading of the help an option stands below; those that are nowhere here come last.
+SECTIONS = {
+    "What is compared": ("--baseline", "--since", "--until", "--now", "--tz"),
+    "How logs are read": (
+        "--formats",
+        "--rules",
+        "--service",
+        "--encoding",
+        "--follow-outside",
+        "--events",
+        "--strict",
+        "--redact",
+        "--redact-pii",
+        "--redaction-key",
+    ),
+    "Exit status": ("--fail-on", "--exit-zero"),
+    "What is written": ("--out", "--format", "--json", "--open", "--title", "--author"),
+}
+VERBOSITY = "aftershock.verbosity"
+
+
+def _remember(ctx: click.Context, _: click.Parameter, value: int) -> None:
+    ctx.meta[VERBOSITY] = value
+
+
+VERBOSE = click.option(
+    "-v",
+    "--verbose",
+    count=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_remember,
+    help="Tell on stderr what is done, a line a step; -vv adds tracebacks to errors.",
+)
+LOGS = click.argument("logs", nargs=-1, required=True, type=click.Path(), metavar="LOGS...")
 OUT = click.option(
     "-o",
     "--out",
@@ -46,10 +80,15 @@ FORMATS = click.option(
     "--formats",
     "formats_dir",
     metavar="DIR",
-    envvar="ANALYZE_FORMATS",
-    show_envvar=True,
     type=click.Path(path_type=Path),
     help="Folder of log formats of your own, one .toml file each, tried before the shipped ones.",
+)
+RULES = click.option(
+    "--rules",
+    "rules_dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder of rules of your own, .toml files, tried before shipped ones of equal priority.",
 )
 READING = options(
     click.option(
@@ -102,6 +141,13 @@ COLOR = click.option(
     show_default=True,
     help="Colour on the terminal.",
 )
+QUIET = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+EXIT_ZERO = click.option(
+    "--exit-zero",
+    is_flag=True,
+    help="End with 0 whatever was found; what could not be done keeps its status.",
+)
 OUTPUT = options(
     click.option(
         "--format",
@@ -114,6 +160,7 @@ OUTPUT = options(
     click.option(
         "--json", "as_json", is_flag=True, help="Print result.json on stdout and nothing else."
     ),
-    click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
+    click.option("--open", "opens", is_flag=True, help="Open report.html when it is written."),
+    QUIET,
     COLOR,
 )

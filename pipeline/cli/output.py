@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.cli.options import VERBOSITY
+from pipeline.cli.progress import Progress
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -24,10 +27,54 @@ def reported() -> Iterator[None]:
     try:
         yield
     except PipelineError as error:
-        click.echo(f"error: {visible(str(error))}", err=True)
-        if error.hint:
-            click.echo(f"  hint: {visible(error.hint)}", err=True)
+        Progress.end()
+        if verbosity() > 1:
+            traceback.print_exc()
+        tell_error(str(error), error.hint)
         sys.exit(error.exit_code)
+    finally:
+        Progress.end()
+
+
+def verbosity() -> int:
+    """Return how often -v was given."""
+    context = click.get_current_context(silent=True)
+    return context.meta.get(VERBOSITY, 0) if context else 0
+
+
+def tell_error(message: str, hint: str | None) -> None:
+    """Tell on stderr what went wrong, and what to do."""
+    click.echo(f"error: {visible(message)}", err=True)
+    if hint:
+        click.echo(f"  hint: {visible(hint)}", err=True)
+
+
+def tell_usage(error: click.ClickException) -> None:
+    """Tell what click does not take, with the nearest that it does."""
+    hint = getattr(error, "hint", None)
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    path = context.command_path if context else "analyze"
+    help_ = f"{path} --help"
+    if isinstance(error, click.NoSuchOption | click.NoSuchCommand):
+        near = " or ".join(error.possibilities or ())
+        hint = f"did you mean {near}? {help_} lists all" if near else f"{help_} lists all there are"
+        message = error.message
+    elif isinstance(error, click.MissingParameter):
+        message, hint = error.format_message(), f"{help_} tells what it takes"
+    else:
+        message = error.format_message()
+        if isinstance(error, click.BadParameter) and hint is None:
+            hint = _near_choice(error) or help_
+    tell_error(f"{message[:1].lower()}{message[1:].rstrip('.')}", hint or help_)
+
+
+def _near_choice(error: click.BadParameter) -> str | None:
+    choice = getattr(error.param, "type", None)
+    quoted = error.message.partition("'")[2].partition("'")[0]
+    if not isinstance(choice, click.Choice):
+        return None
+    near = get_close_matches(quoted, [str(one) for one in choice.choices], n=1)
+    return f"did you mean {near[0]}?" if near else None
 
 
 def visible(text: str) -> str:
@@ -47,19 +94,18 @@ def documents(text: str) -> tuple[str, ...]:
     return names
 
 
-def teller(quiet: bool) -> Callable[[str], None]:
-    """Say what goes on, on stderr, when someone is there to read it."""
-    if quiet or not sys.stderr.isatty():
-        return lambda _: None
-    return lambda text: click.echo(f"\r\x1b[K{visible(text)[:100]}", err=True, nl=False)
+def teller(quiet: bool) -> Callable[..., None]:
+    """Return what tells of steps on stderr: a line each with -v, else a bar on a terminal."""
+    if quiet or not (verbosity() or sys.stderr.isatty()):
+        return lambda *_: None
+    return Progress.begin(lines=verbosity() > 0)
 
 
 def print_result(
     found: "Result", out: Path, *, as_json: bool, quiet: bool, color: str, formats: str
 ) -> None:
     """Print the result of a run: as JSON, as a summary with the files in *out*, or not at all."""
-    if sys.stderr.isatty() and not quiet:
-        click.echo("\r\x1b[K", err=True, nl=False)
+    Progress.end()
     if as_json:
         from pipeline.render import to_json
 
@@ -76,6 +122,28 @@ def print_result(
             found, width=min(width, 140), color=wants_color(color), files=[str(f) for f in files]
         )
         print_text(text if text.endswith("\n") else f"{text}\n")
+
+
+def open_report(path: Path) -> None:
+    """Open the page *path* in the user's browser; without one, tell where it is."""
+    import webbrowser
+
+    if not webbrowser.open(path.resolve().as_uri()):
+        click.echo(f"no browser to open it: {visible(str(path))}", err=True)
+
+
+def print_facts(found: object, as_text: Callable[..., str], *, as_json: bool, color: str) -> None:
+    """Print values of `pipeline.facts`: as JSON, or as *as_text* renders them for this terminal."""
+    Progress.end()
+    if as_json:
+        from pipeline.render import facts_json
+
+        print_text(facts_json(found))
+    else:
+        import shutil
+
+        width = min(shutil.get_terminal_size((100, 40)).columns, 140)
+        print_text(as_text(found, width=width, color=wants_color(color)))
 
 
 def print_text(text: str | bytes) -> None:

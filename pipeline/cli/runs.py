@@ -1,4 +1,4 @@
-"""The commands that read logs and write results: run, ingest, report, calibrate, demo."""
+"""The commands that read logs and write results: run, ingest, report, demo."""
 
 import sys
 from pathlib import Path
@@ -6,19 +6,33 @@ from typing import Any
 
 import click
 
-from pipeline.cli.group import EXIT_CODES
-from pipeline.cli.options import FORMATS, LOGS, OUT, OUTPUT, READING, SERVICE, STRICT, ZONE, options
-from pipeline.cli.output import documents, print_result, reported, teller
-from pipeline.model import Settings
+from pipeline.cli.complete import baselines
+from pipeline.cli.group import EXIT_CODES, analyze
+from pipeline.cli.options import (
+    EXIT_ZERO,
+    FORMATS,
+    LOGS,
+    OUT,
+    OUTPUT,
+    QUIET,
+    READING,
+    RULES,
+    SERVICE,
+    STRICT,
+    ZONE,
+    options,
+)
+from pipeline.cli.output import documents, open_report, print_result, reported, teller
 
 
-@click.command(epilog=EXIT_CODES)
+@analyze.command(epilog=EXIT_CODES, short_help="Compare logs with a baseline, and report.")
 @LOGS
 @options(
     click.option(
         "--baseline",
         multiple=True,
         metavar="WHAT",
+        shell_complete=baselines,
         help="What is normal: a file or folder (repeatable), a window A..B in LOGS, a duration "
         "such as 24h before the candidate window, or auto.  [default: auto]",
     ),
@@ -27,6 +41,7 @@ from pipeline.model import Settings
     ZONE,
     READING,
     FORMATS,
+    RULES,
     SERVICE,
     click.option(
         "--now",
@@ -40,6 +55,7 @@ from pipeline.model import Settings
         show_default=True,
         help="What makes the exit status 1; any includes suspected findings.",
     ),
+    EXIT_ZERO,
     OUT,
     OUTPUT,
     click.option(
@@ -62,39 +78,59 @@ def run(
     formats: str,
     as_json: bool,
     quiet: bool,
+    opens: bool,
     color: str,
+    exit_zero: bool,
     formats_dir: Path | None,
+    rules_dir: Path | None,
     **asked: Any,  # noqa: ANN401  # click passes the rest by name
 ) -> None:
     """Compare LOGS with their baseline and write an incident report.
 
     LOGS are files, folders, globs, or - for standard input; .gz .zst .bz2 .xz, tar and zip archives
-    and rotated files are read as they are. Times: ISO 8601, @epoch, now, end, or a duration before
-    the end of the data (90m, 24h).
+    and rotated files are read as they are. TIME is ISO 8601, @epoch, a duration before the end of
+    the data (90m, 24h, 1d12h), a time of its last day (06:00), now, today, yesterday, start or end,
+    also with a duration added (end-24h, today+6h).
+
+    \b
+    Examples:
+      analyze logs/ --baseline 24h
+      analyze logs/ --baseline last-week/ -o report/
+      analyze logs/ --since 2026-03-02T06:00Z --until end
+      analyze logs/ --baseline start..start+24h --json
+      cat logs/*.log | analyze - --baseline last-week/
     """
     with reported():
         from pipeline import orchestrate
+        from pipeline.model import Settings
 
+        named = documents(formats)
+        if opens and "html" not in named:
+            raise click.UsageError("--open needs html among the documents of --format")
         settings = Settings(
             baseline=asked.pop("baseline") or ("auto",),
             is_strict=strict,
             keeps_all_events=events == "all",
             formats_dir=str(formats_dir) if formats_dir else None,
+            rules_dir=str(rules_dir) if rules_dir else None,
             **asked,
         )
         outcome = orchestrate.analyze(
-            logs, settings, out=out, documents=documents(formats), now=now, tell=teller(quiet)
+            logs, settings, out=out, documents=named, now=now, tell=teller(quiet)
         )
         print_result(outcome, out, as_json=as_json, quiet=quiet, color=color, formats=formats)
-        sys.exit(orchestrate.exit_code(outcome, settings.fail_on))
+        if opens:
+            open_report(out / "report.html")
+        sys.exit(0 if exit_zero else orchestrate.exit_code(outcome, settings.fail_on))
 
 
-@click.command()
+@analyze.command(short_help="Only read logs into Parquet tables.")
 @LOGS
 @OUT
 @ZONE
 @READING
 @FORMATS
+@RULES
 @SERVICE
 @STRICT
 @click.option(
@@ -104,23 +140,32 @@ def run(
     show_default=True,
     help="Which events get a row in events/*.parquet.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+@QUIET
 def ingest(
     logs: tuple[str, ...],
     out: Path,
     formats_dir: Path | None,
+    rules_dir: Path | None,
     services: tuple[str, ...],
     strict: bool,
     events: str,
     quiet: bool,
     **asked: Any,  # noqa: ANN401  # click passes the rest by name
 ) -> None:
-    """Only read LOGS into Parquet: events, counts, and the ledger of where every line went."""
+    """Only read LOGS into Parquet: events, counts, and the ledger of where every line went.
+
+    \b
+    Examples:
+      analyze ingest logs/ -o tables/
+      analyze ingest logs/ -o tables/ --events all
+    """
     with reported():
         from pipeline import orchestrate
+        from pipeline.model import Settings
 
         settings = Settings(
             formats_dir=str(formats_dir) if formats_dir else None,
+            rules_dir=str(rules_dir) if rules_dir else None,
             services=services,
             is_strict=strict,
             keeps_all_events=events == "all",
@@ -134,7 +179,7 @@ def ingest(
             )
 
 
-@click.command()
+@analyze.command(short_help="Write the documents of a finished run again.")
 @click.argument("result", type=click.Path(path_type=Path))
 @OUTPUT
 @click.option(
@@ -145,27 +190,56 @@ def ingest(
     help="Folder for the documents.  [default: beside the result]",
 )
 def report(
-    result: Path, out: Path | None, formats: str, as_json: bool, quiet: bool, color: str
+    result: Path,
+    out: Path | None,
+    formats: str,
+    as_json: bool,
+    opens: bool,
+    quiet: bool,
+    color: str,
 ) -> None:
-    """Render the documents of a finished run again, from its folder or result.json."""
+    """Render the documents of a finished run again, from its folder or result.json.
+
+    \b
+    Examples:
+      analyze report analysis/
+      analyze report analysis/result.json --format md -o elsewhere/
+    """
     with reported():
         from pipeline import orchestrate
 
-        folder, found = orchestrate.render_again(result, out, documents(formats))
+        named = documents(formats)
+        if opens and "html" not in named:
+            raise click.UsageError("--open needs html among the documents of --format")
+        folder, found = orchestrate.render_again(result, out, named)
         print_result(found, folder, as_json=as_json, quiet=quiet, color=color, formats=formats)
+        if opens:
+            open_report(folder / "report.html")
 
 
-@click.command()
+@analyze.command(short_help="Write and analyse made-up logs of an incident.")
 @OUT
 @click.option("--seed", default=20250810, show_default=True, help="Another seed, another noise.")
 @click.option("--logs-only", is_flag=True, help="Write the logs and do not analyse them.")
 @OUTPUT
 def demo(
-    out: Path, seed: int, logs_only: bool, formats: str, as_json: bool, quiet: bool, color: str
+    out: Path,
+    seed: int,
+    logs_only: bool,
+    formats: str,
+    as_json: bool,
+    opens: bool,
+    quiet: bool,
+    color: str,
 ) -> None:
     """Write the logs of a 21-container stack in trouble, and analyse them.
 
     DIR/logs holds the logs, DIR/truth.json what was planted in them, DIR/report the report.
+
+    \b
+    Examples:
+      analyze demo -o demo/
+      analyze demo -o demo/ --logs-only
     """
     with reported():
         from pipeline import orchestrate
@@ -177,3 +251,5 @@ def demo(
             print_result(
                 found, out / "report", as_json=as_json, quiet=quiet, color=color, formats=formats
             )
+            if opens:
+                open_report(out / "report" / "report.html")

@@ -1,14 +1,15 @@
 """Times as people type them: strict, and never a guess.
 
 Accepted: ISO 8601 dates and times (`2026-03-02`, `2026-03-02T10:00`, with or without offset),
-`@1772445600`, durations (`90m`, `24h`, `7d`, `1h30m`), `now`, `start` and `end` (of the data), and
-these with a duration (`end-24h`, `start+1h`). A bare duration means that long before the end of the
-data: logs of last year must work like those of today.
+`@1772445600`, durations (`90m`, `24h`, `7d`, `1h30m`, `PT24H`, `P1D`), `now`, `today`, `yesterday`
+(their first moment), `start` and `end` (of the data), and these with a duration (`end-24h`,
+`today+6h`). A bare duration means that long before the end of the data, a bare time of day
+(`06:00`) its last one up to there: logs of last year must work like those of today.
 """
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline.errors import UsageError
@@ -19,11 +20,16 @@ _LONGEST_SECONDS = 1000 * 365 * 86_400
 _DURATION = re.compile(r"(?:[0-9]+[wdhms])+")
 _PART = re.compile(r"([0-9]+)([wdhms])")
 _ANCHORED = re.compile(
-    r"(?P<anchor>now|start|end)(?:(?P<sign>[+-])(?P<duration>(?:[0-9]+[wdhms])+))?"
+    r"(?P<anchor>now|today|yesterday|start|end)(?:(?P<sign>[+-])(?P<duration>(?:[0-9]+[wdhms])+))?"
 )
+_ISO_DURATION = re.compile(
+    r"P(?:([0-9]+)W)?(?:([0-9]+)D)?(?:T(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+)S)?)?"
+)
+_TIME_OF_DAY = re.compile(r"(?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])")
 _HINT = (
-    "use ISO 8601 such as 2026-03-02T10:00Z, @epoch, now, start, end, end-24h, or a duration such "
-    "as 24h"
+    "use ISO 8601 (2026-03-02T10:00Z, 2026-03-02), @epoch, a duration before the end of the data "
+    "(24h, 90m, 7d), a time of its last day (06:00), now, today, yesterday, start, end, or one of "
+    "these words with a duration (end-24h, today+6h)"
 )
 
 
@@ -33,6 +39,9 @@ def parse_duration(text: str) -> timedelta | None:
     >>> parse_duration("1h30m")
     datetime.timedelta(seconds=5400)
     """
+    iso = _ISO_DURATION.fullmatch(text)
+    if iso and any(iso.groups()):
+        text = "".join(f"{n}{unit}" for n, unit in zip(iso.groups(), "wdhms", strict=True) if n)
     if not _DURATION.fullmatch(text):
         return None
     seconds = sum(int(n) * _UNITS[unit] for n, unit in _PART.findall(text))
@@ -47,7 +56,7 @@ def parse_absolute(text: str, zone: str | None) -> datetime | None:
     *zone* is that of times without an offset (None: UTC). Raises `UsageError` when it is no time at
     all.
     """
-    if _ANCHORED.fullmatch(text) or _DURATION.fullmatch(text):
+    if _depends_on_data(text):
         return None
     try:
         if text.startswith("@"):
@@ -60,17 +69,42 @@ def parse_absolute(text: str, zone: str | None) -> datetime | None:
         raise UsageError(f"{text!r} is not a time", hint=_HINT) from None
 
 
+def _depends_on_data(text: str) -> bool:
+    forms = (_ANCHORED, _DURATION, _TIME_OF_DAY)
+    return any(form.fullmatch(text) for form in forms) or parse_duration(text) is not None
+
+
 def parse_time(text: str, anchors: Mapping[str, datetime], zone: str | None) -> datetime:
     """Return the moment that *text* names; *anchors* holds `now`, `start` and `end` of the data."""
     if (moment := parse_absolute(text, zone)) is not None:
         return moment
     if (duration := parse_duration(text)) is not None:
         return anchors["end"] - duration
+    if (clock := _TIME_OF_DAY.fullmatch(text)) is not None:
+        return _last_at(int(clock["hour"]), int(clock["minute"]), anchors["end"], zone)
     match = _ANCHORED.fullmatch(text)
     assert match is not None
     shift = parse_duration(match["duration"]) if match["duration"] else timedelta()
     assert shift is not None
-    return anchors[match["anchor"]] + (shift if match["sign"] == "+" else -shift)
+    days = {"today": 0, "yesterday": 1}.get(match["anchor"])
+    anchor = anchors[match["anchor"]] if days is None else _midnight(anchors["now"], days, zone)
+    return anchor + (shift if match["sign"] == "+" else -shift)
+
+
+def _midnight(now: datetime, days: int, zone: str | None) -> datetime:
+    """Return the first moment of the day *days* before that of *now*, as *zone* has it."""
+    day = now.astimezone(load_zone(zone)).date() - timedelta(days=days)
+    return datetime.combine(day, time(), load_zone(zone)).astimezone(UTC)
+
+
+def _last_at(hour: int, minute: int, end: datetime, zone: str | None) -> datetime:
+    """Return when the clocks of *zone* last showed that time, up to *end*."""
+    day = end.astimezone(load_zone(zone)).date()
+    moments = [
+        datetime.combine(day - timedelta(days=back), time(hour, minute), load_zone(zone))
+        for back in (0, 1)
+    ]
+    return next(one for one in moments if one.astimezone(UTC) <= end).astimezone(UTC)
 
 
 def load_zone(zone: str | None) -> ZoneInfo:

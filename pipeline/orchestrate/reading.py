@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 import polars as pl
 
@@ -26,11 +27,25 @@ from pipeline.ingest import (
 from pipeline.mining import fingerprint, mine
 from pipeline.model import Settings, Window
 from pipeline.redaction import COUNTED, Redactor, redact_columns, redact_events
-from pipeline.rules import load_rules, rule_table
-from pipeline.schema import EVENTS, LEDGER
+from pipeline.rules import Rule, load_rules, rule_table
+from pipeline.schema import EVENTS, LEDGER, WARN_SEVERITY
 from pipeline.sql import classify
 
 Tell = Callable[[str], None]
+
+
+class Step(str):
+    """What is being done, with how much of it is *done* of a *total*, in bytes."""
+
+    done: int
+    total: int
+
+    def __new__(cls, text: str, done: int, total: int) -> Self:
+        """Return *text* with its numbers."""
+        step = super().__new__(cls, text)
+        step.done, step.total = done, total
+        return step
+
 
 # Small parts cost footers, large ones memory: a part holds some tens of MiB of text at most.
 PART_EVENTS = 40_000
@@ -73,11 +88,14 @@ def read(
     extents = []
     rollup, minutes = _Sum(merge_rollup), _Sum(merge_minutes)
     redactor = redactor_of(settings) if settings.redact == "store" else None
-    writer = _PartWriter(staging, origin, redactor)
+    writer = _PartWriter(staging, origin, redactor, rules_of(settings))
+    sizes = [sum(one.size or 0 for one in stream.sources) for part in groups for stream in part]
+    done, total, next_size = 0, sum(sizes), iter(sizes)
     for streams in groups:
         first_row = len(rows)
         for stream in streams:
-            tell(f"reading {stream.name}")
+            tell(Step(f"reading {stream.name}", done, total))
+            done += next(next_size)
             for batch in read_stream(stream, options, rows):
                 writer.add(batch)
                 rollup.add(batch.rollup)
@@ -157,6 +175,11 @@ def _refuse_unreadable(ledger: pl.DataFrame, settings: Settings) -> None:
         )
 
 
+def rules_of(settings: Settings) -> tuple[Rule, ...]:
+    """Return the rules of a run: those of the user's own folder, and the shipped ones."""
+    return load_rules([Path(settings.rules_dir)] if settings.rules_dir else ())
+
+
 class _Sum:
     """A table of counts that grows by addition."""
 
@@ -185,14 +208,20 @@ class _PartWriter:
     events held which.
     """
 
-    def __init__(self, staging: store.Staging, origin: str, redactor: Redactor | None) -> None:
+    def __init__(
+        self,
+        staging: store.Staging,
+        origin: str,
+        redactor: Redactor | None,
+        rules: Iterable[Rule],
+    ) -> None:
         self.redactions = [pl.DataFrame(schema=COUNTED)]
         self._staging = staging
         self._origin = origin
         self._redactor = redactor
         self._waiting: list[pl.DataFrame] = []
         self._count = 0
-        self._patterns = rule_table(load_rules())
+        self._patterns = rule_table(rules)
 
     def add(self, batch: Batch) -> None:
         if batch.events.is_empty():
@@ -225,17 +254,25 @@ def name_errors(events: pl.DataFrame, patterns: pl.DataFrame) -> pl.DataFrame:
     mined = mine(bodies)
     named = events.with_columns(template_id=mined["template_id"], template=mined["template"])
     named = named.with_columns(fingerprint=fingerprint(named))
+    classes = pl.coalesce(_classes(rule_texts(named), patterns), _failed_class())
+    return named.with_columns(error_class=classes)
+
+
+def rule_texts(events: pl.DataFrame) -> pl.Series:
+    """Return what rules look at of each event: exception, then the head of the body.
+
+    Null for access lines and for what is no warning or worse.
+    """
     exception = pl.concat_str(
         "exception_type", pl.col("exception_message").fill_null(""), separator=": "
     )
     head = pl.col("body").str.head(RULE_TEXT_CHARACTERS)
-    text = named.select(
-        text=pl.when(~is_access & (pl.col("severity_number") >= 13)).then(
+    is_access = pl.col("http_response_status_code").is_not_null()
+    return events.select(
+        text=pl.when(~is_access & (pl.col("severity_number") >= WARN_SEVERITY)).then(
             pl.concat_str(exception, head, separator="\n", ignore_nulls=True)
         )
     )["text"]
-    classes = pl.coalesce(_classes(text, patterns), _failed_class())
-    return named.with_columns(error_class=classes)
 
 
 def _failed_class() -> pl.Expr:

@@ -13,9 +13,8 @@ from typing import Any
 
 from pipeline import store
 from pipeline.diagnosis.windows import is_window_text
-from pipeline.errors import UsageError
+from pipeline.errors import ExitCode, UsageError
 from pipeline.model import (
-    ExitCode,
     Result,
     Run,
     Settings,
@@ -107,12 +106,16 @@ OPTION_OF = {
     "encoding": "--encoding",
     "follows_outside": "--follow-outside",
     "formats_dir": "--formats",
+    "rules_dir": "--rules",
     "services": "--service",
     "keeps_all_events": "--events all",
     "is_strict": "--strict",
     "fail_on": "--fail-on",
     "title": "--title",
     "author": "--author",
+    "redact": "--redact",
+    "redact_pii": "--redact-pii",
+    "redaction_key": "--redaction-key",  # never among what was asked: it is a secret
 }
 _COUNTED_BY = ("aftershock", "python", "polars", "duckdb", "pyarrow")
 

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
         FormatDefinition,
         FormatSummary,
         LineReading,
+        Naming,
+        RuleCheck,
+        RuleDefinition,
+        RuleSummary,
     )
     from pipeline.model import Result
 
@@ -29,6 +33,10 @@ __all__ = [
     "render_html",
     "render_line",
     "render_markdown",
+    "render_naming",
+    "render_rule",
+    "render_rule_check",
+    "render_rule_list",
     "render_taken",
     "render_terminal",
     "to_json",
@@ -138,3 +146,31 @@ def render_taken(diagnosis: "Diagnosis", *, width: int, color: bool) -> str:
     from pipeline.render import inspections
 
     return inspections.render_taken(diagnosis, width=width, color=color)
+
+
+def render_rule_list(rules: "list[RuleSummary]", *, width: int, color: bool) -> str:
+    """Return one line a rule."""
+    from pipeline.render import rulebook
+
+    return rulebook.render_rule_list(rules, width=width, color=color)
+
+
+def render_rule(rule: "RuleDefinition", *, width: int, color: bool) -> str:
+    """Return one rule in full."""
+    from pipeline.render import rulebook
+
+    return rulebook.render_rule(rule, width=width, color=color)
+
+
+def render_rule_check(check: "RuleCheck", *, width: int, color: bool) -> str:
+    """Return what checking rules found."""
+    from pipeline.render import rulebook
+
+    return rulebook.render_rule_check(check, width=width, color=color)
+
+
+def render_naming(naming: "Naming", *, width: int, color: bool) -> str:
+    """Return which rules name how many errors of logs."""
+    from pipeline.render import rulebook
+
+    return rulebook.render_naming(naming, width=width, color=color)

@@ -71,10 +71,10 @@ def render_format_list(formats: Sequence[FormatSummary], *, width: int, color: b
         )
         for one in formats
     ]
-    return _lines(_table(rows, max(width, MIN_WIDTH), paint))
+    return joined(table_lines(rows, max(width, MIN_WIDTH), paint))
 
 
-def _table(rows: Sequence[Sequence[str]], width: int, paint: Painter) -> list[str]:
+def table_lines(rows: Sequence[Sequence[str]], width: int, paint: Painter) -> list[str]:
     """Lay out *rows*, the first of them the head; the last column takes what is left."""
     widths = [max(cells(row[at]) for row in rows) for at in range(len(rows[0]) - 1)]
     left = max(width - sum(widths) - 2 * len(widths), 10)
@@ -86,11 +86,13 @@ def _table(rows: Sequence[Sequence[str]], width: int, paint: Painter) -> list[st
     return lines
 
 
-def _lines(lines: Sequence[str]) -> str:
+def joined(lines: Sequence[str]) -> str:
+    """Return *lines* as one text with a final newline."""
     return "\n".join(lines) + "\n"
 
 
-def _labelled(label: str, text: str, width: int) -> list[str]:
+def labelled(label: str, text: str, width: int) -> list[str]:
+    """Return *text* wrapped to the right of its label."""
     head, *rest = wrap(text, width - _LABEL)
     return [f"{label:<{_LABEL}}{head}", *(" " * _LABEL + line for line in rest)]
 
@@ -101,12 +103,12 @@ def render_definition(definition: FormatDefinition, *, width: int, color: bool) 
     lines = [f"{paint(terminal_text(one.name), _BOLD)}  {terminal_text(one.title)}"]
     if definition.description:
         lines += wrap(terminal_text(definition.description), width)
-    lines += _labelled("kind", f"{one.kind}, priority {one.priority}", width)
-    lines += _labelled("from", terminal_text(one.origin), width)
+    lines += labelled("kind", f"{one.kind}, priority {one.priority}", width)
+    lines += labelled("from", terminal_text(one.origin), width)
     if definition.url:
-        lines += _labelled("url", terminal_text(definition.url), width)
+        lines += labelled("url", terminal_text(definition.url), width)
     if definition.layouts:
-        lines += _labelled("time", terminal_text(", ".join(definition.layouts)), width)
+        lines += labelled("time", terminal_text(", ".join(definition.layouts)), width)
     # Patterns and samples are to be copied: they are not wrapped.
     for pattern in definition.patterns:
         lines += ["", paint("pattern", _DIM), terminal_text(pattern, 8000)]
@@ -118,7 +120,7 @@ def render_definition(definition: FormatDefinition, *, width: int, color: bool) 
         ]
     lines += ["", paint("samples", _DIM)]
     lines += [terminal_text(sample, 8000) for sample in definition.samples]
-    return _lines(lines)
+    return joined(lines)
 
 
 def render_format_check(check: FormatCheck, *, width: int, color: bool) -> str:
@@ -129,12 +131,12 @@ def render_format_check(check: FormatCheck, *, width: int, color: bool) -> str:
     samples = many(check.sample_count, "sample")
     lines = [f"{word}  {terminal_text(check.name)}: {patterns}{samples}"]
     for text in check.problems:
-        lines += _labelled("problem", terminal_text(text), width)
+        lines += labelled("problem", terminal_text(text), width)
     for text in check.clashes:
-        lines += [paint(one, _DOUBT) for one in _labelled("clash", terminal_text(text), width)]
+        lines += [paint(one, _DOUBT) for one in labelled("clash", terminal_text(text), width)]
     if check.clashes and not check.problems:
-        lines += _labelled("", "own formats are tried first, so these lines become its own", width)
-    return _lines(lines)
+        lines += labelled("", "own formats are tried first, so these lines become its own", width)
+    return joined(lines)
 
 
 def render_taken(diagnosis: Diagnosis, *, width: int, color: bool) -> str:
@@ -144,9 +146,9 @@ def render_taken(diagnosis: Diagnosis, *, width: int, color: bool) -> str:
     for one in diagnosis.sources:
         head = [paint(terminal_text(one.log_file_path), _BOLD)]
         if one.error:
-            head += [paint(line, _BAD) for line in _labelled("not read", one.error, width)]
+            head += [paint(line, _BAD) for line in labelled("not read", one.error, width)]
         if one.envelopes:
-            head += _labelled("envelope", terminal_text(" > ".join(one.envelopes)), width)
+            head += labelled("envelope", terminal_text(" > ".join(one.envelopes)), width)
         rows = [("format", "events", "lines", "share", "first line")] + [
             (
                 terminal_text(taken.name),
@@ -157,7 +159,7 @@ def render_taken(diagnosis: Diagnosis, *, width: int, color: bool) -> str:
             )
             for taken in one.formats
         ]
-        blocks.append([*head, *_table(rows, width, paint), *_unknown(one, width)])
+        blocks.append([*head, *table_lines(rows, width, paint), *_unknown(one, width)])
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
 
 
@@ -195,23 +197,23 @@ def _source(one: SourceReading, width: int, paint: Painter) -> list[str]:
     if one.line_count:
         packed = f", {one.compression}" if one.compression else ""
         size = f"{count(one.byte_count)} bytes, {one.encoding}{packed}"
-        lines += _labelled("read", f"{size}, {_events(one)}", width)
+        lines += labelled("read", f"{size}, {_events(one)}", width)
         if one.envelopes:
-            lines += _labelled("envelope", terminal_text(" > ".join(one.envelopes)), width)
-        lines += _labelled("format", _shares(one.formats), width)
-        lines += _labelled("time", _time(one), width)
+            lines += labelled("envelope", terminal_text(" > ".join(one.envelopes)), width)
+        lines += labelled("format", _shares(one.formats), width)
+        lines += labelled("time", _time(one), width)
         for note in one.inferences:
-            lines += _labelled("", f"{percent(note.share)} {terminal_text(note.text)}", width)
+            lines += labelled("", f"{percent(note.share)} {terminal_text(note.text)}", width)
         if one.is_reversed:
-            lines += _labelled("", "runs from new to old, and is read backwards", width)
-        lines += _labelled("level", _shares(one.severities), width)
-        lines += _labelled("", f"from {_shares(one.severity_sources)}", width)
-        lines += _labelled("service", _services(one), width)
+            lines += labelled("", "runs from new to old, and is read backwards", width)
+        lines += labelled("level", _shares(one.severities), width)
+        lines += labelled("", f"from {_shares(one.severity_sources)}", width)
+        lines += labelled("service", _services(one), width)
     lines += _unknown(one, width)
     for problem in one.problems:
         text = terminal_text(problem.text)
-        lines += [paint(row, _DOUBT) for row in _labelled("problem", text, width)]
-        lines += _labelled("do", terminal_text(problem.remedy), width)
+        lines += [paint(row, _DOUBT) for row in labelled("problem", text, width)]
+        lines += labelled("do", terminal_text(problem.remedy), width)
     return lines
 
 
@@ -220,7 +222,7 @@ def _unknown(one: SourceReading, width: int) -> list[str]:
     for shape in one.unparsed_shapes:
         text = f"{count(shape.event_count)} like line {shape.line_number}: "
         room = max(width - _LABEL - cells(text), 20)
-        lines += _labelled("unknown", text + cut(terminal_text(shape.example), room), width)
+        lines += labelled("unknown", text + cut(terminal_text(shape.example), room), width)
     return lines
 
 
@@ -266,23 +268,23 @@ def render_line(line: LineReading, *, width: int, color: bool) -> str:
     ]
     for layer in line.layers:
         gave = ", ".join(f"{name} = {terminal_text(text)}" for name, text in layer.values.items())
-        lines += _labelled("envelope", f"{terminal_text(layer.name)}: {gave or 'nothing'}", width)
+        lines += labelled("envelope", f"{terminal_text(layer.name)}: {gave or 'nothing'}", width)
     if line.layers:
-        lines += _labelled("payload", terminal_text(line.payload, 2000), width)
-    lines += _labelled("line", line.role, width)
+        lines += labelled("payload", terminal_text(line.payload, 2000), width)
+    lines += labelled("line", line.role, width)
     if not line.event_lines:
-        return _lines([*lines, *_labelled("event", "none: blank lines are only counted", width)])
-    lines += _labelled("event", _numbers(line.event_lines), width)
+        return joined([*lines, *labelled("event", "none: blank lines are only counted", width)])
+    lines += labelled("event", _numbers(line.event_lines), width)
     lines += _format_of_line(line, width)
     lines += _time_of_line(line, width)
     lines += _level_of_line(line, width)
     service = f"{terminal_text(line.service_name or '')} (from {line.service_source})"
-    lines += _labelled("service", service, width)
-    lines += _labelled("kept" if line.is_kept else "not kept", line.why_kept or "", width)
+    lines += labelled("service", service, width)
+    lines += labelled("kept" if line.is_kept else "not kept", line.why_kept or "", width)
     rest = {name: value for name, value in line.event.items() if name not in _SHOWN}
     for name, value in rest.items():
-        lines += _labelled("", f"{name} = {terminal_text(str(value))}", width)
-    return _lines(lines)
+        lines += labelled("", f"{name} = {terminal_text(str(value))}", width)
+    return joined(lines)
 
 
 _SHOWN = frozenset(("line_number", "line_count", "byte_offset", "byte_length"))
@@ -303,33 +305,31 @@ def _numbers(numbers: Sequence[int]) -> str:
 
 def _format_of_line(line: LineReading, width: int) -> list[str]:
     if line.format_name is None:
-        return _labelled("format", "none takes it: the text is kept, and nothing else", width)
+        return labelled("format", "none takes it: the text is kept, and nothing else", width)
     number = f", pattern {line.pattern_number}" if line.pattern_number else ""
-    lines = _labelled("format", f"{terminal_text(line.format_name)}{number}", width)
+    lines = labelled("format", f"{terminal_text(line.format_name)}{number}", width)
     for one in line.captured:
         text = f"{terminal_text(one.column)} = {terminal_text(one.text)}  ({one.source})"
-        lines += _labelled("", text, width)
+        lines += labelled("", text, width)
     return lines
 
 
 def _time_of_line(line: LineReading, width: int) -> list[str]:
     when = f"{line.timestamp:%Y-%m-%d %H:%M:%S.%f} UTC" if line.timestamp else "not known"
-    lines = _labelled("time", f"{when}, from {terminal_text(line.time_source or '')}", width)
+    lines = labelled("time", f"{when}, from {terminal_text(line.time_source or '')}", width)
     if line.time_written:
-        lines += _labelled("", f"written as {terminal_text(line.time_written)}", width)
+        lines += labelled("", f"written as {terminal_text(line.time_written)}", width)
     if line.observed_timestamp:
-        lines += _labelled(
-            "", f"envelope {line.observed_timestamp:%Y-%m-%d %H:%M:%S.%f} UTC", width
-        )
+        lines += labelled("", f"envelope {line.observed_timestamp:%Y-%m-%d %H:%M:%S.%f} UTC", width)
     for flag in line.inferences:
-        lines += _labelled("", _INFERENCES.get(flag, terminal_text(flag)), width)
+        lines += labelled("", _INFERENCES.get(flag, terminal_text(flag)), width)
     return lines
 
 
 def _level_of_line(line: LineReading, width: int) -> list[str]:
     number = line.severity_number or 0
     word = f"{terminal_text(line.severity_text)} = {number}" if line.severity_text else str(number)
-    return _labelled("level", f"{word}, from {terminal_text(line.severity_source or '')}", width)
+    return labelled("level", f"{word}, from {terminal_text(line.severity_source or '')}", width)
 
 
 def render_calibration(found: Calibration, *, width: int, color: bool) -> str:
@@ -357,7 +357,7 @@ def render_calibration(found: Calibration, *, width: int, color: bool) -> str:
         width,
     )
     if found.is_placebo:
-        return _lines(lines)
+        return joined(lines)
     rows = [("planted", "n", "confirmed", "or suspected", "not misread", "onset error (of n)")]
     for one in found.planted:
         shares = (one.confirmed, one.confirmed_or_suspected, one.held_back)
@@ -365,7 +365,7 @@ def render_calibration(found: Calibration, *, width: int, color: bool) -> str:
         dated = UNKNOWN if error is None else f"{error:.1f} min ({one.dated_count})"
         shown = ["" if share is None else percent(share) for share in shares]
         rows.append((one.kind, count(one.count), shown[0], shown[1], shown[2], dated))
-    lines += ["", *_table(rows, width, paint)]
+    lines += ["", *table_lines(rows, width, paint)]
     if not any(one.count for one in found.planted):
         lines += wrap("nothing was planted: no class has ten events in a window", width)
-    return _lines(lines)
+    return joined(lines)

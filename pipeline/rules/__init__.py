@@ -6,6 +6,14 @@ reads what the report says of a class. SQL does the matching, on distinct texts
 """
 
 from pipeline.rules.knowledge import load_knowledge
-from pipeline.rules.load import Pattern, Rule, check_rule, load_rules, rule_table
+from pipeline.rules.load import Pattern, Rule, check_rule, load_rules, parse_rules, rule_table
 
-__all__ = ["Pattern", "Rule", "check_rule", "load_knowledge", "load_rules", "rule_table"]
+__all__ = [
+    "Pattern",
+    "Rule",
+    "check_rule",
+    "load_knowledge",
+    "load_rules",
+    "parse_rules",
+    "rule_table",
+]

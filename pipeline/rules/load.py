@@ -68,7 +68,7 @@ def load_rules(folders: Sequence[Path] = ()) -> tuple[Rule, ...]:
     for rank, texts in enumerate([_shipped(), *(_in_folder(folder) for folder in folders)]):
         fresh: dict[str, tuple[int, Rule]] = {}
         for path, text in texts:
-            for rule in _parse(path, text):
+            for rule in parse_rules(path, text):
                 if rank:  # the shipped ones were checked by the tests; compiling them takes time
                     check_rule(rule)
                 if rule.name in fresh:
@@ -123,7 +123,8 @@ def _in_folder(folder: Path) -> list[tuple[str, str]]:
         raise RuleError(f"{folder}: cannot be read: {error}") from error
 
 
-def _parse(path: str, text: str) -> list[Rule]:
+def parse_rules(path: str, text: str) -> list[Rule]:
+    """Return the rules of one file's *text*, unchecked; raises `RuleError` with *path* and key."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -36,6 +36,17 @@ ANCHORS = {
         ("now-7d", None, "2026-04-24T00:00:00+00:00"),
         ("90m", None, "2026-03-02T22:30:00+00:00"),  # before the end of the data, not of the day
         ("0s", None, "2026-03-03T00:00:00+00:00"),
+        ("PT24H", None, "2026-03-02T00:00:00+00:00"),
+        ("P1DT12H", None, "2026-03-01T12:00:00+00:00"),
+        ("today", None, "2026-05-01T00:00:00+00:00"),
+        ("today", "Europe/Berlin", "2026-04-30T22:00:00+00:00"),  # it is two o'clock there
+        ("today", "America/New_York", "2026-04-30T04:00:00+00:00"),  # and the day before there
+        ("yesterday", None, "2026-04-30T00:00:00+00:00"),
+        ("today+6h", None, "2026-05-01T06:00:00+00:00"),
+        ("06:00", None, "2026-03-02T06:00:00+00:00"),  # its last one up to the end of the data
+        ("00:00", None, "2026-03-03T00:00:00+00:00"),
+        ("01:00", "Europe/Berlin", "2026-03-03T00:00:00+00:00"),
+        ("06:00", "Europe/Berlin", "2026-03-02T05:00:00+00:00"),
     ],
 )
 def test_accepted(text: str, zone: str | None, expected: str) -> None:
@@ -49,14 +60,20 @@ def test_accepted(text: str, zone: str | None, expected: str) -> None:
         " ",
         "6",
         "may",
-        "today",
-        "yesterday",
+        "today+",
+        "Today",
+        "tomorrow",
         "10/08/2025",
         "10.08.2025",
         "2026-13-01",
         "2026-02-30",
         "2026-03-02T25:00",
-        "12:00",
+        "24:00",
+        "6:00",
+        "06:60",
+        "P",
+        "PT",
+        "P1M",
         "-24h",
         "24",
         "24 h",
@@ -97,6 +114,8 @@ def test_refused_with_a_hint(text: str) -> None:
         ("2w", 1_209_600),
         ("1h30m", 5400),
         ("5s", 5),
+        ("PT24H", 86_400),
+        ("P1W", 604_800),
     ],
 )
 def test_durations(text: str, seconds: int) -> None:
@@ -108,7 +127,7 @@ def test_other_text_is_no_duration(text: str) -> None:
     assert parse_duration(text) is None
 
 
-@pytest.mark.parametrize("text", ["24h", "now", "start", "end-1h"])
+@pytest.mark.parametrize("text", ["24h", "now", "start", "end-1h", "06:00", "today", "PT1H"])
 def test_times_that_depend_on_the_data_are_not_absolute(text: str) -> None:
     assert parse_absolute(text, None) is None
 
