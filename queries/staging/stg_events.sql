@@ -3,7 +3,7 @@
 -- Texts are compared by hash and cut to what a report shows: traces are most of the bytes.
 with
 
-source as (
+source as not materialized (
 
     select
         origin,
@@ -34,6 +34,9 @@ source as (
         line_number,
         byte_offset,
         hash(body) as body_hash,
+        hash(
+            origin, service_name, container_name, log_iostream, timestamp, body
+        ) as text_key,
         left(body, 2100) as body,
         left(exception_message, 2100) as exception_message,
         list_transform(
@@ -53,23 +56,50 @@ windows_ as (
 
 ),
 
+repeated as (
+
+    -- Few texts stand in several files, if any: only these must be numbered.
+    select text_key
+    from source
+    where timestamp is not null
+    group by text_key
+    having min(log_file_path) <> max(log_file_path)
+
+),
+
+single as (
+
+    select source.*
+    from source
+    anti join repeated on source.text_key = repeated.text_key
+
+),
+
 numbered as (
 
     -- The n-th of equal lines in one file is a copy of the n-th in another: equal lines of one
     -- file are different events.
     select
-        *,
+        source.*,
         row_number() over (
             partition by
-                origin, log_file_path, service_name, container_name, log_iostream, timestamp,
-                body_hash
-            order by line_number asc, byte_offset asc
+                source.origin, source.log_file_path, source.service_name,
+                source.container_name, source.log_iostream, source.timestamp, source.body_hash
+            order by source.line_number asc, source.byte_offset asc
         ) as occurrence
     from source
+    semi join repeated on source.text_key = repeated.text_key
 
 ),
 
 flagged as (
+
+    select
+        *,
+        false as is_copy
+    from single
+
+    union all
 
     select
         * exclude (occurrence),
@@ -78,15 +108,7 @@ flagged as (
                 origin, service_name, container_name, log_iostream, timestamp, body_hash,
                 occurrence
             order by log_file_path asc, line_number asc
-        ) > 1 as is_copy,
-        case
-            -- An access line says of a request how it ended; its cause is logged apart.
-            when http_response_status_code >= 500 then 'failed_request'
-            when http_response_status_code is not null then null
-            -- Severity numbers are OpenTelemetry's: 17 is the lowest error, 13 the lowest warning.
-            when severity_number >= 17 then 'error'
-            when severity_number >= 13 then 'warning'
-        end as kind
+        ) > 1 as is_copy
     from numbered
 
 ),
@@ -94,8 +116,16 @@ flagged as (
 placed as (
 
     select
-        flagged.*,
-        windows_.window_name
+        flagged.* exclude (text_key),  -- noqa: RF02
+        windows_.window_name,
+        case
+            -- An access line says of a request how it ended; its cause is logged apart.
+            when flagged.http_response_status_code >= 500 then 'failed_request'
+            when flagged.http_response_status_code is not null then null
+            -- Severity numbers are OpenTelemetry's: 17 is the lowest error, 13 the lowest warning.
+            when flagged.severity_number >= 17 then 'error'
+            when flagged.severity_number >= 13 then 'warning'
+        end as kind
     from flagged
     left join windows_
         on
