@@ -65,9 +65,15 @@ class Assets:
 
 def _assets() -> Assets:
     folder = resource_dir("reports") / "assets"
-    style = (folder / "report.css").read_text(encoding="utf-8")
-    script = (folder / "report.js").read_text(encoding="utf-8")
+    style = _bare((folder / "report.css").read_text(encoding="utf-8"))
+    script = _bare((folder / "report.js").read_text(encoding="utf-8"))
     return Assets(Markup(style), _hash(style), Markup(script), _hash(script))
+
+
+def _bare(text: str) -> str:
+    """Return *text* without indents and lines that are only a comment: neither means anything."""
+    lines = (line.strip() for line in text.splitlines())
+    return "".join(f"{line}\n" for line in lines if line and not line.startswith("//"))
 
 
 def _hash(text: str) -> str:

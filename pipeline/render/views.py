@@ -5,7 +5,15 @@ A plain `str` here was made by this program. What came from logs, rules or optio
 
 from dataclasses import dataclass, field
 
-from pipeline.render.charts import Graph, HeatMap, RateChart, Spark
+from pipeline.render.charts import (
+    Axis,
+    Graph,
+    HeatMap,
+    LaneChart,
+    RateChart,
+    SlopeChart,
+    Spark,
+)
 from pipeline.render.untrusted import Untrusted
 
 
@@ -78,6 +86,7 @@ class FindingRow:
     interval: str
     spark: Spark
     course: str
+    keys: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +104,7 @@ class SlotRow:
 
 @dataclass(frozen=True, slots=True)
 class ChartView:
-    """A chart with its words and the table behind it."""
+    """A chart with its words and the table behind it; *keys* are what a filter selects it by."""
 
     chart_id: str
     name: Untrusted
@@ -103,6 +112,29 @@ class ChartView:
     bucket: str
     chart: RateChart
     rows: list[SlotRow]
+    anchor: str = ""
+    state: str = ""
+    tone: str = ""
+    keys: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRow:
+    """One bucket of all drawn classes: counts, each with what was expected where that is known."""
+
+    time: str
+    is_candidate: bool
+    cells: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCharts:
+    """Charts of classes below each other on one axis of time, and the table behind them."""
+
+    charts: list[ChartView]
+    bucket: str
+    more: str
+    rows: list[ClassRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +190,7 @@ class CandidateView:
     changes: list[Untrusted]
     knowledge: KnowledgeView | None
     knowledge_at: Link | None
+    keys: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +246,7 @@ class EndpointView:
     interval: str
     dominant: Link | None
     source: Untrusted
+    keys: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,16 +256,58 @@ class ServiceView:
     name: Untrusted
     baseline_count: str
     candidate_count: str
+    keys: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeatRow:
+    """A stretch of one class above its band, or in which nothing is known of it."""
+
+    name: Untrusted
+    time: str
+    count: str
+    level: str
 
 
 @dataclass(frozen=True, slots=True)
 class HeatView:
-    """The heat map with the names of its rows."""
+    """The heat map with the names of its rows, and its coloured fields as a table."""
 
     chart: HeatMap
     names: list[Untrusted]
     description: Untrusted
     bucket: str
+    rows: list[HeatRow]
+    more: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlopeView:
+    """Rates before and after with the names and tones of the classes, and the table behind it."""
+
+    chart: SlopeChart
+    names: list[Untrusted]
+    tones: list[str]
+    description: Untrusted
+    rows: list[tuple[Untrusted, str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class LaneView:
+    """What services logged over time, with the names of the lanes."""
+
+    chart: LaneChart
+    names: list[Untrusted]
+    description: Untrusted
+    rows: list[tuple[Untrusted, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What classes and services the page can be narrowed to: key and name."""
+
+    classes: list[tuple[str, Untrusted]]
+    services: list[tuple[str, Untrusted]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,9 +463,12 @@ class ReportContext:
     others_more: str = field(metadata={"help": "which of these are not in their table, or empty"})
     unchanged: list[Untrusted] = field(metadata={"help": "classes tested and found unchanged"})
     unchanged_more: str = field(metadata={"help": "how many more are unchanged, or empty"})
+    time_axis: Axis = field(metadata={"help": "the axis of time below all rates"})
     rates: ChartView | None = field(metadata={"help": "all errors by time, null without"})
     requests: ChartView | None = field(metadata={"help": "requests by time, null without"})
-    charts: list[ChartView] = field(metadata={"help": "one small chart a risen class"})
+    class_charts: ClassCharts | None = field(
+        metadata={"help": "one chart a risen class on one axis of time, null without"}
+    )
     candidates: list[CandidateView] = field(metadata={"help": "cards, by appearance"})
     candidates_intro: str = field(metadata={"help": "what the cards are, or empty"})
     candidates_more: str = field(metadata={"help": "regressions without a card, or empty"})
@@ -400,6 +479,9 @@ class ReportContext:
     unaffected_more: str = field(metadata={"help": "how many more there are, or empty"})
     services: list[ServiceView] = field(metadata={"help": "regressed events by service"})
     heat: HeatView | None = field(metadata={"help": "class by time, null without"})
+    slope: SlopeView | None = field(metadata={"help": "rates before and after, null without"})
+    service_lanes: LaneView | None = field(metadata={"help": "services over time, null without"})
+    filters: Filters = field(metadata={"help": "what the page can be narrowed to"})
     unclassified: list[FindingRow] = field(metadata={"help": "findings that no rule names"})
     unclassified_more: str = field(metadata={"help": "how many more there are, or empty"})
     rules: Untrusted = field(metadata={"help": "rules for these, to paste and edit, or empty"})

@@ -243,21 +243,37 @@ def _follow(
         at = edge.target
 
 
-def series_words(name: str, drawn: "Sequence[Slot]", bucket: str) -> str:
+def series_words(name: str, drawn: "Sequence[Slot]", noun: str) -> str:
     """Return what a line chart shows, for those who do not see it."""
-    parts = []
-    for window in ("baseline", "candidate"):
-        seen = [slot for slot in drawn if slot.window == window and slot.rate is not None]
-        if not seen:
-            parts.append(f"{window}: nothing covered")
-            continue
-        highest = max(seen, key=lambda slot: (slot.rate or 0.0, slot.start))
-        events = count(sum(slot.event_count for slot in seen))
-        text = (
-            f"{window}: {events} in {len(seen):,} buckets of "
-            f"{bucket}, highest {rate(highest.rate)} per hour at {minute(highest.start)} UTC"
-        )
-        if any(slot.upper is not None for slot in seen):
-            text += f", {count(sum(slot.is_above for slot in seen))} above the expected band"
-        parts.append(text)
+    parts = [_window_words(window, drawn, noun) for window in ("baseline", "candidate")]
+    bare = sum(slot.rate is None for slot in drawn)
+    if bare:
+        parts.append(f"{bare:,} of {len(drawn):,} buckets not covered")
     return f"{name}. " + "; ".join(parts) + "."
+
+
+def _window_words(window: str, drawn: "Sequence[Slot]", noun: str) -> str:
+    seen = [slot for slot in drawn if slot.window == window and slot.rate is not None]
+    if not seen:
+        return f"{window}: nothing covered"
+    total = f"{window}: {count(sum(slot.event_count for slot in seen))} {noun}"
+    if not any(slot.event_count for slot in seen):
+        return total
+    highest = max(seen, key=lambda slot: (slot.rate or 0.0, slot.start))
+    peak = f"highest {rate(highest.rate)} per hour at {minute(highest.start)} UTC"
+    if highest.expected is not None:
+        peak += f", {rate(highest.expected)} expected"
+    return f"{total}, {_band_words(seen)}{peak}"
+
+
+def _band_words(seen: "Sequence[Slot]") -> str:
+    """Say when a series was above its band; nothing where there is no band."""
+    if not any(slot.upper is not None for slot in seen):
+        return ""
+    above = [slot for slot in seen if slot.is_above]
+    if not above:
+        return "never above the band, "
+    first = seen.index(above[0])
+    since = "from the start" if not first else f"in the band until {minute(above[0].start)} UTC"
+    then = f"then above it in {len(above):,} of {len(seen) - first:,} buckets"
+    return f"{since}, {then}, "

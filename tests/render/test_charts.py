@@ -61,6 +61,7 @@ def test_every_point_lies_in_the_box(rows: list[tuple[int, int, float, float | N
         *places(chart.line),
         *places(chart.partial),
         *places(chart.expected),
+        *places(chart.above),
     ]
     assert all(chart.left - 0.1 <= x <= chart.right + 0.1 for x, _ in drawn)
     assert all(chart.top - 0.1 <= y <= chart.bottom + 0.1 for _, y in drawn)
@@ -160,7 +161,7 @@ def test_windows_weeks_apart_stand_side_by_side() -> None:
 def test_hours_stay_equally_wide_when_clocks_change() -> None:
     chart = charts.rate_chart(charts.slots([point(at) for at in range(48)], 48))
 
-    assert {round(area.width, 1) for area in chart.hits} == {18.8}
+    assert len({round(area.width) for area in chart.hits}) == 1
 
 
 def test_the_onset_lies_where_its_time_is() -> None:
@@ -227,7 +228,8 @@ def test_nodes_without_place_are_folded_and_counted() -> None:
     graph = charts.chain_graph(nodes, [edge("n28", "n29")])
 
     assert len(graph.boxes) == charts.MAX_BOXES
-    assert graph.folded == 30 - charts.MAX_BOXES
+    assert [box.is_rest for box in graph.boxes].count(True) == 1
+    assert graph.folded == 30 - (charts.MAX_BOXES - 1)
     assert {28, 29} <= {box.number for box in graph.boxes}
 
 

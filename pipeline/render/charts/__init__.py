@@ -5,7 +5,7 @@ hour. Positions are in units of the drawing, rounded to a tenth, so that the sam
 same bytes.
 """
 
-from pipeline.render.charts.axes import Area, Dot, Tick, TimeAxis, TimeTick, log_ticks, nice_ticks
+from pipeline.render.charts.axes import Area, Tick, TimeAxis, TimeTick, log_ticks, nice_ticks
 from pipeline.render.charts.chain import MAX_BOXES, Arrow, Box, Graph, chain_graph
 from pipeline.render.charts.heat import HEAT_LIMITS, Cell, HeatMap, heat_level, heat_map, heat_runs
 from pipeline.render.charts.lanes import Gap, Lane, LaneChart, Mark, lane_chart
@@ -30,7 +30,6 @@ __all__ = [
     "Axis",
     "Box",
     "Cell",
-    "Dot",
     "Gap",
     "Graph",
     "HeatMap",

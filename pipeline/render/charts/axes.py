@@ -44,14 +44,6 @@ class Area:
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class Dot:
-    """A point of the drawing."""
-
-    x: float
-    y: float
-
-
 def rounded(value: float) -> float:
     """Return *value* to a tenth of a unit: nothing smaller is seen."""
     return round(value, 1)
@@ -60,6 +52,11 @@ def rounded(value: float) -> float:
 def place(x: float, y: float) -> str:
     """Return a point in the syntax of paths."""
     return f"{rounded(x):g} {rounded(y):g}"
+
+
+def rules(ticks: Sequence[Tick], left: float, right: float) -> str:
+    """Return a path of level rules at *ticks*."""
+    return "".join(f"M{left:g} {tick.at:g}h{right - left:g}" for tick in ticks)
 
 
 def nice_ticks(top: float, wanted: int = 3) -> list[float]:
@@ -175,14 +172,17 @@ class TimeAxis:
             return TimeTick(rounded(at), f"{moment:%d %b}", "", anchor)
         return TimeTick(rounded(at), f"{moment:%H:%M}", day, anchor)
 
-    def midnights(self) -> list[float]:
-        """Return where days begin, within the axis; nothing where they would be a grey carpet."""
+    def days(self, top: float, depth: float) -> str:
+        """Return a path of rules where days begin; none where they would be a grey carpet."""
+        return "".join(f"M{rounded(x):g} {top:g}v{depth:g}" for x in self._midnights())
+
+    def _midnights(self) -> list[float]:
         if self.per_hour * 24 < 12:
             return []
         found = []
         for (start, end), x in zip(self._parts, self._starts, strict=True):
             moment = start.replace(hour=0, minute=0, second=0, microsecond=0) + 24 * _HOUR
             while moment < end:
-                found.append(rounded(x + (moment - start) / _HOUR * self.per_hour))
+                found.append(x + (moment - start) / _HOUR * self.per_hour)
                 moment += 24 * _HOUR
         return found

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pipeline.model import ChainEdge, ChainNode
 from pipeline.render.charts.axes import place, rounded
 
+REST = -1  # the number of the box of all that is folded
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -16,6 +18,11 @@ class Box:
     y: float
     width: float
     height: float
+
+    @property
+    def is_rest(self) -> bool:
+        """Tell whether this box stands for the nodes that are not drawn by themselves."""
+        return self.number == REST
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,6 @@ class Graph:
 
 
 MAX_BOXES = 12
-REST = -1
 _ROW_BOXES = 4
 _BOX_WIDTH, _BOX_HEIGHT = 244.0, 46.0
 _ROW_STEP, _BOX_GAP = 96.0, 22.0

@@ -38,7 +38,7 @@ class HeatMap:
     top: int
     bottom: int
     times: list[TimeTick]
-    days: list[float]
+    days: str
     breaks: list[float]
     rows: list[Tick]
     cells: list[Cell]
@@ -88,14 +88,12 @@ def _words(field: Sequence[Slot]) -> str:
     )
 
 
-def heat_map(
-    rows: Sequence[tuple[str, Sequence[Slot]]], *, width: int = 960, row_height: int = 24
-) -> HeatMap:
-    """Return the fields of *rows*, each a name and its slots; all stand on one axis of time."""
-    left, right, top = 190, width - 8, 6
-    axis = TimeAxis([(s.start, s.end) for _, drawn in rows for s in drawn], left, right)
+def heat_map(rows: Sequence[Sequence[Slot]], *, width: int = 960, row_height: int = 24) -> HeatMap:
+    """Return the fields of *rows*, each the slots of a class; all stand on one axis of time."""
+    left, right, top = 200, width - 8, 6
+    axis = TimeAxis([(s.start, s.end) for drawn in rows for s in drawn], left, right)
     cells: list[Cell] = []
-    for number, (_, drawn) in enumerate(rows):
+    for number, drawn in enumerate(rows):
         for field in _fields(drawn):
             x, length = axis.area(field[0].start, field[-1].end)
             room = rounded(max(length - 1, 0.5))
@@ -103,8 +101,7 @@ def heat_map(
             level = heat_level(field[0])
             cells.append(Cell(rounded(x), at, room, row_height - 1, level, _words(field)))
     marks = [
-        Tick(top + number * row_height + row_height / 2 + 4, name)
-        for number, (name, _) in enumerate(rows)
+        Tick(top + number * row_height + row_height / 2 + 4, "") for number in range(len(rows))
     ]
     bottom = top + len(rows) * row_height
     return HeatMap(
@@ -115,7 +112,7 @@ def heat_map(
         top=top,
         bottom=bottom,
         times=axis.ticks(),
-        days=axis.midnights(),
+        days=axis.days(top, bottom - top),
         breaks=axis.breaks,
         rows=marks,
         cells=cells,

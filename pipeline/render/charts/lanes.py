@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipeline.render.charts.axes import Area, Span, Tick, TimeAxis, TimeTick, rounded
+from pipeline.render.charts.axes import Area, Span, Tick, TimeAxis, TimeTick, place, rounded
 from pipeline.render.figures import minute, moment
+
+_DIAMOND = "l6 6l-6 6l-6 -6z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +32,7 @@ class Lane:
 class Mark:
     """A moment of a lane; *kind*: onset or change."""
 
-    x: float
-    y: float
+    path: str
     kind: str
     title: str
 
@@ -58,8 +59,9 @@ class LaneChart:
     right: int
     top: int
     bottom: int
+    depth: int
     times: list[TimeTick]
-    days: list[float]
+    days: str
     breaks: list[float]
     windows: list[Area]
     rows: list[Tick]
@@ -80,7 +82,7 @@ def lane_chart(
 
     A service counts as logging wherever coverage names no gap: bars end where gaps begin.
     """
-    left, right, top = 190, width - 8, 6
+    left, right, top = 200, width - 8, 6
     spans = [span for span in (baseline, candidate) if span is not None and span[0] < span[1]]
     axis = TimeAxis(spans, left, right)
     bars: list[Bar] = []
@@ -98,8 +100,9 @@ def lane_chart(
         right=right,
         top=top,
         bottom=bottom,
+        depth=bottom - top,
         times=axis.ticks(),
-        days=axis.midnights(),
+        days=axis.days(top, bottom - top),
         breaks=axis.breaks,
         windows=[Area(rounded(area[0]), rounded(area[1]), "candidate window")] if area[1] else [],
         rows=[
@@ -143,5 +146,8 @@ def _marks(lane: Lane, axis: TimeAxis, y: float) -> list[Mark]:
         for one in sorted(set(moments)):
             x = axis.at(one)
             if x is not None:
-                found.append(Mark(rounded(x), rounded(y), kind, f"{kind}: {moment(one)} UTC"))
+                path = (
+                    f"M{place(x, y - 9)}v18" if kind == "onset" else f"M{place(x, y - 6)}{_DIAMOND}"
+                )
+                found.append(Mark(path, kind, f"{kind}: {moment(one)} UTC"))
     return found

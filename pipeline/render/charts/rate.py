@@ -6,7 +6,6 @@ from datetime import datetime
 
 from pipeline.render.charts.axes import (
     Area,
-    Dot,
     Scale,
     Tick,
     TimeAxis,
@@ -14,6 +13,7 @@ from pipeline.render.charts.axes import (
     nice_ticks,
     place,
     rounded,
+    rules,
 )
 from pipeline.render.charts.slots import Slot
 from pipeline.render.figures import count, duration, minute, rate
@@ -34,7 +34,8 @@ class RateChart:
     depth: int  # of the plot, between top and bottom
     rates: list[Tick]
     times: list[TimeTick]
-    days: list[float]
+    grid: str
+    days: str
     breaks: list[float]
     candidate: list[Area]
     gaps: list[Area]
@@ -42,7 +43,7 @@ class RateChart:
     expected: str
     line: str
     partial: str
-    above: list[Dot]
+    above: str  # places without length, to be drawn with round ends
     onset: float | None
     onset_range: Area | None
     onset_label: str
@@ -82,7 +83,7 @@ def rate_chart(
     *shared* are slots of which the axis of time is made, so that several drawings stand on the
     same; *has_times* leaves room for its labels. *onset_range* are the bounds of *onset*.
     """
-    top, bottom = 22 if onset else 8, 34 if has_times else 6
+    top, bottom = 22 if onset and has_times else 8, 34 if has_times else 6
     axis = TimeAxis.of([*shared, *drawn], LEFT, width - RIGHT)
     known = (value for slot in drawn for value in (slot.rate, slot.expected, slot.upper))
     ticks = nice_ticks(
@@ -93,6 +94,7 @@ def rate_chart(
     def y(value: float) -> float:
         return floor - value / ticks[-1] * plot
 
+    marks = [Tick(rounded(y(value)), rate(value)) for value in ticks]
     onset_at = axis.at(onset) if onset else None
     return RateChart(
         width=width,
@@ -102,9 +104,10 @@ def rate_chart(
         top=top,
         bottom=floor,
         depth=plot,
-        rates=[Tick(rounded(y(value)), rate(value)) for value in ticks],
+        rates=marks,
         times=axis.ticks() if has_times else [],
-        days=axis.midnights(),
+        grid=rules(marks, LEFT, width - RIGHT),
+        days=axis.days(top, plot),
         breaks=axis.breaks,
         candidate=_window_areas(drawn, axis, "candidate"),
         gaps=_gap_areas(drawn, axis),
@@ -112,17 +115,17 @@ def rate_chart(
         expected=curve([slot.expected for slot in drawn], drawn, axis, y),
         line=_line(drawn, axis, y, is_partial=False),
         partial=_line(drawn, axis, y, is_partial=True),
-        above=[
-            Dot(rounded(axis.center(slot)), rounded(y(slot.rate)))
+        above="".join(
+            f"M{place(axis.center(slot), y(slot.rate))}h0"
             for slot in drawn
             if slot.is_above and slot.rate is not None
-        ],
+        ),
         onset=None if onset_at is None else rounded(onset_at),
         onset_range=_range_area(axis, onset_range) if onset_at is not None else None,
         onset_label=_onset_words(onset, onset_range) if onset else "",
         # The label ends at the rule, but for one too near to the left side to have room there.
         is_onset_left=onset_at is not None and onset_at < LEFT + 240,
-        hits=[_hit(axis.area(slot.start, slot.end), slot, noun) for slot in drawn],
+        hits=_hits(drawn, axis, noun, is_joined=not has_times),
     )
 
 
@@ -141,8 +144,26 @@ def _range_area(axis: TimeAxis, bounds: tuple[datetime, datetime] | None) -> Are
     return Area(rounded(x), rounded(width), "95 % interval of the onset") if width >= 0.1 else None
 
 
-def _hit(area: tuple[float, float], slot: Slot, noun: str) -> Area:
-    return Area(rounded(area[0]), rounded(area[1]), slot_words(slot, noun))
+def _hits(drawn: Sequence[Slot], axis: TimeAxis, noun: str, *, is_joined: bool) -> list[Area]:
+    """Return what is told of each slot; *is_joined*: of neighbours without an event, together."""
+    runs: list[list[Slot]] = []
+    for slot in drawn:
+        if is_joined and runs and _is_calm(slot) and _is_calm(runs[-1][-1]):
+            runs[-1].append(slot)
+        else:
+            runs.append([slot])
+    found = []
+    for run in runs:
+        x, width = axis.area(run[0].start, run[-1].end)
+        words = slot_words(run[0], noun)
+        if len(run) > 1:
+            words = f"{minute(run[0].start)}: 0 {noun} until {minute(run[-1].end)}"
+        found.append(Area(rounded(x), rounded(width), words))
+    return found
+
+
+def _is_calm(slot: Slot) -> bool:
+    return slot.rate is not None and not slot.event_count and not slot.is_partial
 
 
 def slot_words(slot: Slot, noun: str) -> str:
@@ -151,7 +172,7 @@ def slot_words(slot: Slot, noun: str) -> str:
     if slot.rate is None:
         return f"{text}, too little covered for a rate"
     if slot.rate != slot.event_count:
-        text += f", {rate(slot.rate)} per hour"
+        text += f", {rate(slot.rate)}/h"
     if slot.expected is not None:
         text += f"; expected {rate(slot.expected)}"
         if slot.upper is not None:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.render.charts.axes import Tick, log_ticks, rounded
+from pipeline.render.charts.axes import Tick, log_ticks, place, rounded
 from pipeline.render.figures import rate
 
 _ROOM = 15.0  # between labels: one line of text
@@ -15,14 +15,15 @@ _ZERO_ROOM = 34.0  # between the lowest power of ten and the row of zero
 class Slope:
     """One class: its heights before and after, where its label stands, and what it says.
 
-    *before* and *after* are null where the rate is not known. *number* is its place in the list
-    that was given.
+    *before* and *after* are null where the rate is not known. *leader* is the path from the place
+    to the label; *number* is its place in the list that was given.
     """
 
     number: int
     before: float | None
     after: float | None
-    label: float | None
+    label: float
+    leader: str
     value: str
 
 
@@ -36,6 +37,7 @@ class SlopeChart:
     right: int
     top: int
     bottom: int
+    label_x: int
     zero: float
     ticks: list[Tick]
     slopes: list[Slope]
@@ -44,7 +46,7 @@ class SlopeChart:
 def slope_chart(
     pairs: Sequence[tuple[float | None, float | None]],
     *,
-    width: int = 620,
+    width: int = 720,
     height: int = 340,
     left: int = 90,
     right: int = 330,
@@ -79,12 +81,26 @@ def slope_chart(
             None if before is None else rounded(before),
             None if after is None else rounded(after),
             rounded(labels[number]),
+            ""
+            if after is None
+            else f"M{place(right + 5, after)}L{place(right + 22, labels[number])}",
             rate(pairs[number][1]),
         )
         for number, (before, after) in enumerate(heights)
     ]
     ticks = [Tick(rounded(y(value) or 0.0), rate(value)) for value in powers]
-    return SlopeChart(width, height, left, right, top, round(floor), rounded(zero), ticks, slopes)
+    return SlopeChart(
+        width=width,
+        height=height,
+        left=left,
+        right=right,
+        top=top,
+        bottom=round(floor),
+        label_x=right + 26,
+        zero=rounded(zero),
+        ticks=ticks,
+        slopes=slopes,
+    )
 
 
 def spread(wanted: Sequence[float], room: float, top: float, bottom: float) -> list[float]:

@@ -51,7 +51,7 @@ def slots(
 ) -> list[Slot]:
     """Return slots in order of time; neighbours are added where there are more than *limit*.
 
-    Buckets below six hours are added to six hours where they span more than seven days. A slot
+    Buckets below six hours are added to six hours where they are more than seven days. A slot
     never spans both windows or a stretch without buckets: where these alone are more than *limit*,
     more are returned. Bounds of added buckets are the sums of their bounds: wider than the band of
     the sum would be, never narrower. *borders* are the ends of windows, which cut the last bucket
@@ -128,7 +128,7 @@ def _grouped(
     points: Sequence[HourlyPoint], step: timedelta, limit: int
 ) -> tuple[timedelta, list[list[HourlyPoint]]]:
     """Return the shortest step by which at most *limit* groups are left, with its groups."""
-    is_long = points[-1].bucket_start - points[0].bucket_start >= _LONG
+    is_long = step * len(points) > _LONG
     least = max(step, _LONG_STEP) if is_long else step
     if least == step and len(points) <= limit:
         return step, [[point] for point in points]

@@ -17,9 +17,10 @@ from pipeline.render.context.basis import (
 from pipeline.render.context.candidates import candidate_views, intro
 from pipeline.render.context.chain import chain_view
 from pipeline.render.context.endpoints import endpoint_view, service_views
+from pipeline.render.context.filters import filters
 from pipeline.render.context.header import setting, settings_lines, window_view
 from pipeline.render.context.health import column, evidence_view
-from pipeline.render.context.maps import change_view, heat_view
+from pipeline.render.context.maps import change_view, heat_view, lanes_view, slope_view
 from pipeline.render.context.plan import (
     action_views,
     criterion_view,
@@ -29,7 +30,7 @@ from pipeline.render.context.plan import (
     verifiable,
 )
 from pipeline.render.context.quality import gap_view, premise_view, redactions
-from pipeline.render.context.rates import request_chart, small_charts, total_chart
+from pipeline.render.context.rates import class_charts, request_chart, time_axis, total_chart
 from pipeline.render.context.summary import (
     finding_row,
     finding_rows,
@@ -122,9 +123,10 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
         others_more=more_of(rest[caps.others :]),
         unchanged=[Untrusted(name) for name in unchanged[: caps.unchanged]],
         unchanged_more=count_more(len(unchanged) - caps.unchanged),
+        time_axis=time_axis(basis),
         rates=total_chart(basis),
         requests=request_chart(basis),
-        charts=small_charts(basis),
+        class_charts=class_charts(basis),
         candidates=candidate_views(basis),
         candidates_intro=intro(basis),
         candidates_more=more_of(basis.carded[caps.candidates :]),
@@ -137,6 +139,9 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
         ),
         services=service_views(basis),
         heat=heat_view(basis),
+        slope=slope_view(basis),
+        service_lanes=lanes_view(basis),
+        filters=filters(basis),
         unclassified=[finding_row(basis, one) for one in unclassified[: caps.unclassified]],
         unclassified_more=more_of(unclassified[caps.unclassified :]),
         rules=Untrusted(rules),

@@ -23,11 +23,11 @@ class Caps:
     findings: int = 40
     others: int = 25
     unchanged: int = 8
-    charts: int = 6
+    charts: int = 12
     candidates: int = 8
     samples: int = 3
     endpoints: int = 30
-    heat_rows: int = 11
+    rows: int = 12
     unclassified: int = 15
     rules: int = 3
     statements: int = 8
@@ -73,6 +73,8 @@ class Basis:
             one.finding_id: self.slots(one.hourly, caps.spark_slots) for one in result.findings
         }
         rates = [slot.rate or 0.0 for drawn in self.sparks.values() for slot in drawn]
+        self.class_keys = {one.finding_id: f"c{at}" for at, one in enumerate(result.findings)}
+        self.service_keys = {name: f"s{at}" for at, name in enumerate(_service_names(result))}
         self.floor = max([1.0, *(value / _FLOOR_SHARE for value in rates)])
 
     def undecided(self) -> list[Finding]:
@@ -84,11 +86,25 @@ class Basis:
         """Return at most *limit* buckets of a series; none spans the border of two windows."""
         return slots(points, limit, self.borders)
 
+    def keys(self, one: Finding) -> str:
+        """Return what the page's filter selects a finding by: its class and its services."""
+        own = [self.service_keys[at.service_name] for at in one.services]
+        return " ".join([self.class_keys[one.finding_id], *own])
+
     def link(self, finding_id: str | None) -> Link | None:
         """Return the name of a finding and its card; null for an id that is not known."""
         if finding_id is None or finding_id not in self.names:
             return None
         return Link(Untrusted(self.names[finding_id]), self.anchors.get(finding_id, ""))
+
+
+def _service_names(result: Result) -> list[str]:
+    """Return all services that anything in the report names, in order."""
+    named = {one.service_name for finding in result.findings for one in finding.services}
+    named |= {one.service_name for one in result.endpoints}
+    named |= {one.service_name for one in result.coverage.gaps}
+    named |= {one.service_name for one in result.changes}
+    return sorted(named | {one.service_name for one in result.coverage.sources if one.service_name})
 
 
 def by_appearance(finding: Finding) -> tuple[bool, bool, datetime | int, str]:

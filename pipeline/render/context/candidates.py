@@ -97,6 +97,7 @@ def _candidate(basis: Basis, number: int, one: Finding) -> CandidateView:
         changes=[Untrusted(text) for text in _changes_before(basis, one)],
         knowledge=_knowledge(one.knowledge) if told is None else None,
         knowledge_at=told,
+        keys=basis.keys(one),
     )
 
 

@@ -22,6 +22,7 @@ def endpoint_view(basis: Basis, one: Endpoint) -> EndpointView:
         interval=interval(one.rate_ratio_lower, one.rate_ratio_upper),
         dominant=basis.link(one.dominant_finding_id),
         source=Untrusted(one.source),
+        keys=_keys(basis, one),
     )
 
 
@@ -34,7 +35,15 @@ def service_views(basis: Basis) -> list[ServiceView]:
             before[service.service_name] += service.baseline_count
             after[service.service_name] += service.candidate_count
     names = sorted(after, key=lambda name: (-after[name], name))[: basis.caps.endpoints]
-    return [ServiceView(Untrusted(n), count(before[n]), count(after[n])) for n in names]
+    return [
+        ServiceView(Untrusted(n), count(before[n]), count(after[n]), basis.service_keys[n])
+        for n in names
+    ]
+
+
+def _keys(basis: Basis, one: Endpoint) -> str:
+    dominant = basis.class_keys.get(one.dominant_finding_id or "", "")
+    return f"{basis.service_keys[one.service_name]} {dominant}".strip()
 
 
 def _share(part: int, whole: int) -> str:

@@ -1,16 +1,18 @@
-"""Rates by time: all errors, each risen class, requests."""
+"""Rates by time: all errors, requests, each risen class; all on one axis of time."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.model import HourlyPoint
+from pipeline.model import Finding, HourlyPoint
 from pipeline.render import charts
 from pipeline.render.charts import Slot
-from pipeline.render.context.basis import Basis
-from pipeline.render.figures import count, duration, minute, percent, rate
+from pipeline.render.context.basis import Basis, tone_of
+from pipeline.render.figures import count, many, minute, percent, rate
 from pipeline.render.untrusted import Untrusted
-from pipeline.render.views import ChartView, SlotRow
-from pipeline.render.words import name_of, series_words
+from pipeline.render.views import ChartView, ClassCharts, ClassRow, SlotRow
+from pipeline.render.words import distinct_names, series_words, state_of
+
+_STRIP_HEIGHT, _REQUEST_HEIGHT = 76, 90
 
 
 def _chart(
@@ -18,31 +20,46 @@ def _chart(
     points: Sequence[HourlyPoint],
     chart_id: str,
     name: str,
-    **given: Any,  # noqa: ANN401  # options of `rate_chart`, and *limit*
+    drawn: Sequence[Slot],
+    **given: Any,  # noqa: ANN401  # options of `rate_chart`
 ) -> ChartView:
-    limit = given.pop("limit")
-    drawn = basis.slots(points, limit)
-    bucket = bucket_words(drawn)
     return ChartView(
         chart_id=chart_id,
         name=Untrusted(name),
-        description=Untrusted(series_words(name, drawn, bucket)),
-        bucket=bucket,
-        chart=charts.rate_chart(drawn, **given),
+        description=Untrusted(series_words(name, drawn, given.get("noun", "events"))),
+        bucket=charts.joined_words(points, drawn),
+        chart=charts.rate_chart(drawn, shared=_shared(basis), **given),
         rows=[_slot_row(slot) for slot in drawn],
     )
+
+
+def _shared(basis: Basis) -> list[Slot]:
+    """Return the slots whose time all charts of the report share."""
+    return basis.slots(basis.result.hourly, basis.caps.slots)
+
+
+def _onset_of(found: Sequence[Finding]) -> dict[str, Any]:
+    """Return the earliest onset of *found* with its bounds, as `rate_chart` takes them."""
+    dated = [(one.onset, one.onset_lower, one.onset_upper) for one in found if one.onset]
+    if not dated:
+        return {}
+    onset, lower, upper = min(dated, key=lambda at: at[0])
+    return {"onset": onset, "onset_range": (lower, upper) if lower and upper else None}
+
+
+def time_axis(basis: Basis) -> charts.Axis:
+    """Return the axis on which all charts of the section stand."""
+    return charts.axis_strip(_shared(basis))
 
 
 def total_chart(basis: Basis) -> ChartView | None:
     """Return all errors by time, null for a result without that series."""
     if not basis.result.hourly:
         return None
-    onset = min((one.onset for one in basis.regressions if one.onset), default=None)
+    onset = _onset_of(basis.regressions)
     return _chart(
-        basis,
-        basis.result.hourly, "all", "All errors by time",
-        limit=basis.caps.slots, onset=onset, noun="errors",
-    )  # fmt: skip
+        basis, basis.result.hourly, "all", "All errors", _shared(basis), noun="errors", **onset
+    )
 
 
 def request_chart(basis: Basis) -> ChartView | None:
@@ -55,24 +72,87 @@ def request_chart(basis: Basis) -> ChartView | None:
     ]  # fmt: skip
     if not points:
         return None
+    drawn = basis.slots(points, basis.caps.request_slots)
     return _chart(
-        basis,
-        points, "requests", "Requests by time",
-        limit=basis.caps.request_slots, noun="requests", height=150,
+        basis, points, "requests", "Requests", drawn,
+        noun="requests", height=_REQUEST_HEIGHT, tick_count=2, has_times=False,
     )  # fmt: skip
 
 
-def small_charts(basis: Basis) -> list[ChartView]:
-    """Return one chart for each of the first risen classes."""
+def class_charts(basis: Basis) -> ClassCharts | None:
+    """Return the risen classes on one axis; with more than fit, the last chart adds up the rest."""
+    risen = [one for one in basis.risen if one.hourly]
+    if not risen:
+        return None
+    names = distinct_names(basis.result.findings)
+    single = risen if len(risen) <= basis.caps.charts else risen[: basis.caps.charts - 1]
+    found = [
+        _class_chart(basis, f"s{at}", names[one.finding_id], [one])
+        for at, one in enumerate(single, start=1)
+    ]
+    rest = risen[len(single) :]
+    if rest:
+        found.append(_class_chart(basis, "rest", _rest_words(rest), rest))
+    return ClassCharts(
+        charts=[chart for chart, _ in found],
+        bucket=found[0][0].bucket,
+        more=f"{_rest_words(rest)} are added up in the last chart." if rest else "",
+        rows=_class_rows([drawn for _, drawn in found]),
+    )
+
+
+def _rest_words(rest: Sequence[Finding]) -> str:
+    return many(len(rest), "other class", "other classes")
+
+
+def _class_chart(
+    basis: Basis, chart_id: str, name: str, found: Sequence[Finding]
+) -> tuple[ChartView, list[Slot]]:
+    one = found[0]
+    points = one.hourly if len(found) == 1 else charts.add_points([at.hourly for at in found])
+    drawn = basis.slots(points, basis.caps.small_slots)
+    onset = _onset_of(found)
+    chart = charts.rate_chart(
+        drawn, shared=_shared(basis), height=_STRIP_HEIGHT, tick_count=2, has_times=False, **onset
+    )
+    is_single = len(found) == 1
+    keys = {key for at in found for key in basis.keys(at).split()}
+    view = ChartView(
+        chart_id=chart_id,
+        name=Untrusted(name),
+        description=Untrusted(series_words(name, drawn, "events")),
+        bucket=charts.joined_words(points, drawn),
+        chart=chart,
+        rows=[],
+        anchor=basis.anchors.get(one.finding_id, "") if is_single else "",
+        state=state_of(one) if is_single else "",
+        tone=tone_of(one) if is_single else "plain",
+        keys=basis.keys(one) if is_single else " ".join(sorted(keys)),
+    )
+    return view, drawn
+
+
+def _class_rows(series: Sequence[Sequence[Slot]]) -> list[ClassRow]:
+    """Return counts by bucket, a column a series; a bucket that one has not is a dash."""
+    by_start = [{(slot.start, slot.window): slot for slot in drawn} for drawn in series]
+    starts = sorted({key for found in by_start for key in found})
     return [
-        _chart(
-        basis,
-            one.hourly, f"s{at}", name_of(one), limit=basis.caps.small_slots, onset=one.onset,
-            width=340, height=180, tick_distance=76.0,
+        ClassRow(
+            time=minute(start),
+            is_candidate=window == "candidate",
+            cells=[_cell(found.get((start, window))) for found in by_start],
         )
-        for at, one in enumerate(basis.risen[: basis.caps.charts], start=1)
-        if one.hourly
-    ]  # fmt: skip
+        for start, window in starts
+    ]
+
+
+def _cell(slot: Slot | None) -> str:
+    if slot is None or (slot.rate is None and not slot.event_count):
+        return count(None)
+    text = count(slot.event_count)
+    if slot.is_above:
+        text += " above"
+    return f"{text}; {percent(slot.coverage)} covered" if slot.coverage < 1 else text
 
 
 def _slot_row(slot: Slot) -> SlotRow:
@@ -89,9 +169,3 @@ def _slot_row(slot: Slot) -> SlotRow:
         band=band,
         remark=", ".join(remarks),
     )
-
-
-def bucket_words(drawn: Sequence[Slot]) -> str:
-    """Return the usual length of a bucket."""
-    lengths = sorted((slot.end - slot.start).total_seconds() for slot in drawn)
-    return duration(lengths[len(lengths) // 2]) if lengths else ""

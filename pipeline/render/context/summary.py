@@ -61,6 +61,7 @@ def finding_row(basis: Basis, one: Finding) -> FindingRow:
         interval=ratio_bounds(one),
         spark=charts.spark(drawn, basis.floor, onset=one.onset if is_risen(one) else None),
         course=bars(_halved(rates, 24), top),
+        keys=basis.keys(one),
     )
 
 
