@@ -89,7 +89,8 @@ class Settings:
     by their bytes); *follows_outside*: links are followed out of the folders named. *services*:
     names for who writes what, `GLOB=NAME` or `NAME`. *redact*: secrets are taken out of what is
     stored, only of what is reported, or not at all; *redact_pii*: personal data too, with
-    *redaction_key* so that equal values stay equal.
+    *redaction_key* so that equal values stay equal. *templates*: output of an earlier run, whose
+    ids stay.
     """
 
     baseline: tuple[str, ...] = ("auto",)
@@ -109,6 +110,7 @@ class Settings:
     redact: Literal["store", "report", "off"] = "store"
     redact_pii: bool = False
     redaction_key: str | None = field(default=None, repr=False)
+    templates: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,6 +425,8 @@ class Finding:
     ramp: Ramp | None = None  # a rise too slow for two windows; null: none was found
     # Whether the services' onset intervals are all apart; null: fewer than two have an onset.
     is_service_order_known: bool | None = None
+    # Other ids that this finding has in results of other masks, as the template book tells.
+    alias_ids: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

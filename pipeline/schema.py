@@ -87,6 +87,24 @@ MINUTES: Schema = {
     "last_timestamp": TIMESTAMP,
 }
 
+# The template book: what a later run needs to give the same statement the same id.
+TEMPLATES: Schema = {
+    "template_id": pl.String,
+    "template": pl.String,
+    "masks_version": pl.Int64,
+    "event_count": pl.Int64,
+    "first_seen": TIMESTAMP,
+    "last_seen": TIMESTAMP,
+    "body": pl.String,
+}
+
+ALIASES: Schema = {
+    "alias_id": pl.String,
+    "template_id": pl.String,
+    "reason": pl.String,
+    "masks_version": pl.Int64,
+}
+
 LEDGER: Schema = {
     "log_file_path": pl.String,
     "service_name": pl.String,

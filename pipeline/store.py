@@ -24,6 +24,7 @@ MARKER = OUTPUT_MARKER
 EVENTS_FOLDER = "events"
 TABLES = ("rollup", "minutes", "ledger")
 WINDOWS = "windows"
+TEMPLATES, ALIASES = "templates", "aliases"
 # The key in the metadata of `windows.parquet` of what else a run was made with.
 _METADATA = b"aftershock"
 
@@ -166,7 +167,7 @@ def run_files(folder: Path) -> RunFiles:
     events: dict[str, list[Path]] = {}
     for path in sorted((folder / EVENTS_FOLDER).glob("*-*.parquet")):
         events.setdefault(path.name.partition("-")[0], []).append(path)
-    names = (*TABLES, WINDOWS)
+    names = (*TABLES, WINDOWS, TEMPLATES, ALIASES)
     tables = {name: folder / f"{name}.parquet" for name in names}
     return RunFiles(folder, events, {name: at for name, at in tables.items() if at.exists()})
 

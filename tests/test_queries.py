@@ -17,7 +17,7 @@ import polars as pl
 import pytest
 
 from pipeline.resources import resource_dir
-from pipeline.schema import EVENTS, MINUTES, ROLLUP, TIMESTAMP, Schema
+from pipeline.schema import ALIASES, EVENTS, MINUTES, ROLLUP, TIMESTAMP, Schema
 from pipeline.sql import load_queries, references, run_order
 
 CASES = Path(__file__).parent / "queries"
@@ -32,6 +32,7 @@ RAW: dict[str, Schema] = {
         "window_start": TIMESTAMP,
         "window_end": TIMESTAMP,
     },
+    "aliases": {**ALIASES},
     "onsets": {"finding_id": pl.String, "onset": TIMESTAMP},
     "keys": {"key_id": pl.UInt32, "text": pl.String},
     "patterns": {

@@ -133,6 +133,12 @@ SERVICE = click.option(
     help="Name the service of files, pods or containers that match GLOB, or of all (repeatable, "
     "first match wins).  [default: from prefixes, folders and fields]",
 )
+TEMPLATES = click.option(
+    "--templates",
+    metavar="DIR",
+    help="Output folder of an earlier run, or its templates.parquet: templates and findings keep "
+    "the ids that they had there, also after an update of this program.",
+)
 STRICT = click.option("--strict", is_flag=True, help="Fail when any source cannot be read.")
 COLOR = click.option(
     "--color",

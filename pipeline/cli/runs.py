@@ -19,6 +19,7 @@ from pipeline.cli.options import (
     RULES,
     SERVICE,
     STRICT,
+    TEMPLATES,
     ZONE,
     options,
 )
@@ -43,6 +44,7 @@ from pipeline.cli.output import documents, open_report, print_result, reported, 
     FORMATS,
     RULES,
     SERVICE,
+    TEMPLATES,
     click.option(
         "--now",
         metavar="TIME",
@@ -132,6 +134,7 @@ def run(
 @FORMATS
 @RULES
 @SERVICE
+@TEMPLATES
 @STRICT
 @click.option(
     "--events",

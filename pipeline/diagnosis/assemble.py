@@ -100,6 +100,7 @@ def assemble(
         ramps,
         tested.service_onsets,
     )
+    found = building.with_aliases(found, marts["finding_aliases"])
     totals = _totals(windows, tested.total_verdict, interval)
     rises = {
         one.finding_id: one.title for one in found if one.is_regression and one.kind == "error"

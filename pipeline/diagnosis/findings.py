@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -123,6 +123,14 @@ def build_findings(
             )
         )
     return sorted(found, key=_badness)
+
+
+def with_aliases(findings: Sequence[Finding], aliases: pl.DataFrame) -> list[Finding]:
+    """Return *findings* with their ids in results of other masks; *aliases*: `finding_aliases`."""
+    ids = _grouped(aliases, "finding_id")
+    return [
+        replace(one, alias_ids=[row["alias_id"] for row in ids[one.finding_id]]) for one in findings
+    ]
 
 
 def _grouped(frame: pl.DataFrame, key: str) -> defaultdict[str, list[dict[str, Any]]]:

@@ -5,9 +5,9 @@ remembers ids between runs, `fingerprint` decides which events are the same erro
 depends on its body alone, never on what else was read (docs/decisions/004-templates.md).
 """
 
-from pipeline.mining.book import TemplateBook
+from pipeline.mining.book import Alias, TemplateBook
 from pipeline.mining.fingerprint import fingerprint
 from pipeline.mining.masks import MASKS_VERSION
 from pipeline.mining.miner import mine, renew
 
-__all__ = ["MASKS_VERSION", "TemplateBook", "fingerprint", "mine", "renew"]
+__all__ = ["MASKS_VERSION", "Alias", "TemplateBook", "fingerprint", "mine", "renew"]

@@ -1,14 +1,31 @@
-"""The template book: which id stands for which template, kept between runs as JSON lines.
+"""The template book: which id stands for which template, kept from one run to the next.
 
-Its ledger of aliases tells what became of ids of an earlier set of masks (`miner.renew` fills it),
-so that what was counted under an old id can be joined with what is counted now.
+A changed set of masks gives the same statement another template, and so another id. A run that
+reads the book of an earlier one (`renew`) gives such a template its old id, and the ledger of
+aliases tells which other ids mean the same: what was counted under them can be joined.
 """
 
-import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Literal
+
+import polars as pl
 
 from pipeline.mining.masks import MASKS_VERSION
+from pipeline.schema import ALIASES
+
+# renamed: what the masks of now would call a template that keeps an older id. merged: an id whose
+# template is another's by now.
+Reason = Literal["renamed", "merged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """The id that another id stands for by now, why, and by which version of the masks."""
+
+    template_id: str
+    reason: Reason
+    masks_version: int = MASKS_VERSION
 
 
 class TemplateBook:
@@ -21,13 +38,13 @@ class TemplateBook:
     def __init__(
         self,
         templates: Mapping[str, str] | None = None,
-        aliases: Mapping[str, str] | None = None,
+        ledger: Mapping[str, Alias] | None = None,
         masks_version: int = MASKS_VERSION,
     ) -> None:
         self.masks_version = masks_version
         self._templates: dict[str, str] = {}
         self._ids: dict[str, str] = {}
-        self._aliases = dict(aliases or {})
+        self._ledger = dict(ledger or {})
         self.update((templates or {}).items())
 
     def __len__(self) -> int:
@@ -44,13 +61,19 @@ class TemplateBook:
         return dict(self._templates)
 
     @property
+    def ledger(self) -> Mapping[str, Alias]:
+        """What each id stands for that is no template's own any more."""
+        return dict(self._ledger)
+
+    @property
     def aliases(self) -> Mapping[str, str]:
-        """The id of today by each id of earlier masks."""
-        return dict(self._aliases)
+        """The id of today by each other id that means the same."""
+        return {key: alias.template_id for key, alias in self._ledger.items()}
 
     def current(self, template_id: str) -> str:
         """Return the id under which events of *template_id* are counted now; itself if unknown."""
-        return self._aliases.get(template_id, template_id)
+        alias = self._ledger.get(template_id)
+        return template_id if alias is None else alias.template_id
 
     def id_of(self, template: str) -> str | None:
         """Return the id under which *template* is known, null when it is not."""
@@ -63,24 +86,26 @@ class TemplateBook:
                 self._templates[template_id] = template
                 self._ids[template] = template_id
 
-    def save(self, path: Path) -> None:
-        """Write a JSON object a line, sorted by id: templates, then aliases (`alias_of` is set)."""
-        rows: list[dict[str, str | int]] = [
-            {"template_id": key, "template": text, "masks_version": self.masks_version}
-            for key, text in sorted(self._templates.items())
+    def alias_table(self) -> pl.DataFrame:
+        """Return the ledger as a table, columns `schema.ALIASES`, in order of alias_id."""
+        rows = [
+            (key, one.template_id, one.reason, one.masks_version)
+            for key, one in sorted(self._ledger.items())
         ]
-        rows += [
-            {"template_id": old, "alias_of": new} for old, new in sorted(self._aliases.items())
-        ]
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        return pl.DataFrame(rows, schema=ALIASES, orient="row")
 
     @classmethod
-    def load(cls, path: Path) -> "TemplateBook":
-        """Read what `save` wrote; a book of other masks says so in `masks_version`."""
-        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-        versions = [row["masks_version"] for row in rows if "masks_version" in row]
+    def of_tables(cls, templates: pl.DataFrame, aliases: pl.DataFrame) -> "TemplateBook":
+        """Return the book that a run wrote, its most frequent template first.
+
+        *templates*: columns `schema.TEMPLATES`; *aliases*: columns `schema.ALIASES`.
+        """
+        rows = templates.sort(pl.col("event_count").neg(), "template_id", descending=False).select(
+            "template_id", "template"
+        )
+        versions = templates["masks_version"]
         return cls(
-            {row["template_id"]: row["template"] for row in rows if "template" in row},
-            {row["template_id"]: row["alias_of"] for row in rows if "alias_of" in row},
-            max(versions, default=MASKS_VERSION),
+            dict(rows.iter_rows()),
+            {key: Alias(*rest) for key, *rest in aliases.iter_rows()},
+            int(versions.min()) if len(versions) else MASKS_VERSION,  # type: ignore[arg-type]
         )

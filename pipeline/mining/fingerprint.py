@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline.mining.miner import hash_texts
 
-FINGERPRINT_VERSION = 2
+FINGERPRINT_VERSION = 3
 
 # What is generated in names, and what stands for it; applied in this order.
 GENERATED = (
@@ -58,7 +58,6 @@ def fingerprint(events: pl.DataFrame) -> pl.Series:
     """
     names = events.select(
         "exception_type",
-        "template",
         type=_replaced(events["exception_type"], GENERATED),
         file=_replaced(events["code_file_path"].str.extract(r"([^/\\]*)$", 1), _BUNDLED),
         function=_replaced(events["code_function_name"], GENERATED),
@@ -72,13 +71,15 @@ def fingerprint(events: pl.DataFrame) -> pl.Series:
     raised = pl.concat_str(
         pl.lit(f"exception-{FINGERPRINT_VERSION}"),
         "type",
-        pl.coalesce(place, pl.col("template"), pl.lit("")),
+        pl.coalesce(place, pl.col("template_id"), pl.lit("")),
         separator="\x1f",
     )
-    ids = events["template_id"] if "template_id" in events.columns else None
+    ids = (
+        events["template_id"] if "template_id" in events.columns else hash_texts(events["template"])
+    )
+    names = names.with_columns(template_id=ids)
     keys = names.select(
-        raised=pl.when(pl.col("exception_type").is_not_null()).then(raised),
-        template_id=hash_texts(events["template"]) if ids is None else ids,
+        "template_id", raised=pl.when(pl.col("exception_type").is_not_null()).then(raised)
     )
     return keys.select(
         pl.coalesce(hash_texts(keys["raised"]), pl.col("template_id")).alias("fingerprint")

@@ -9,13 +9,14 @@ is in docs/decisions/004-templates.md.
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 
 import polars as pl
 import pyarrow as pa
 
-from pipeline.mining.book import TemplateBook
-from pipeline.mining.masks import Stage, load_masks
+from pipeline.mining.book import Alias, TemplateBook
+from pipeline.mining.masks import MASKS_VERSION, Stage, load_masks
 
 # The head of a line tells which statement wrote it; the rest is values. Longer lines are dumps.
 MAX_BODY_CHARACTERS = 16_384
@@ -57,18 +58,34 @@ def mine(bodies: pl.Series, book: TemplateBook | None = None) -> pl.DataFrame:
 
 
 def renew(book: TemplateBook, bodies: Mapping[str, str]) -> TemplateBook:
-    """Return *book* as the masks of today have it, with an alias for each id that changed.
+    """Return *book* as the masks of today have it, each template under the id that it had.
 
     *bodies* holds a body by template id; where there is none the template's own text is mined,
-    which is right unless masks that used to hide something now keep it. Of a template that today's
-    masks split, the alias is the part to which its body belongs.
+    which is right unless masks that used to hide something now keep it. Where masks make one
+    template of several, an unchanged one keeps its id, else the first in the book; the ledger names
+    the others, and the id that a run without the book would give. Of a template that masks split,
+    the part to which its body belongs keeps the id, and the others get one of their own.
     """
-    old = list(book.templates)
-    mined = mine(pl.Series([bodies.get(key, book.templates[key]) for key in old], dtype=pl.String))
-    renewed = dict(zip(old, mined["template_id"], strict=True))
-    aliases = {key: renewed.get(now, now) for key, now in book.aliases.items()}
-    aliases |= {key: now for key, now in renewed.items() if now != key}
-    return TemplateBook(dict(zip(mined["template_id"], mined["template"], strict=True)), aliases)
+    if book.masks_version == MASKS_VERSION:
+        return book
+    was = book.templates
+    mined = mine(pl.Series([bodies.get(key, text) for key, text in was.items()], dtype=pl.String))
+    now = dict(zip(was, mined["template"], strict=True))
+    holders: dict[str, str] = {}
+    for key in sorted(was, key=lambda key: now[key] != was[key]):  # sorting keeps equal ones' order
+        holders.setdefault(now[key], key)
+    ledger = {
+        key: replace(alias, template_id=holders[now[alias.template_id]])
+        for key, alias in book.ledger.items()
+        if alias.template_id in now
+    }
+    for text, hashed in zip(mined["template"], mined["template_id"], strict=True):
+        if hashed not in was:
+            ledger[hashed] = Alias(holders[text], "renamed")
+    for key in was:
+        if holders[now[key]] != key:
+            ledger[key] = Alias(holders[now[key]], "merged")
+    return TemplateBook({key: text for text, key in holders.items()}, ledger)
 
 
 def _with_kept(rows: pl.DataFrame) -> pl.DataFrame:
@@ -202,6 +219,20 @@ def _ids(templates: pl.Series, book: TemplateBook | None) -> pl.Series:
     ids = hash_texts(templates)
     if book is None:
         return ids
-    known = [book.id_of(text) or own for text, own in zip(templates, ids, strict=True)]
+    known = [
+        book.id_of(text) or _free_id(text, own, book)
+        for text, own in zip(templates, ids, strict=True)
+    ]
     book.update(zip(known, templates, strict=True))
     return pl.Series("template_id", known, dtype=pl.String)
+
+
+def _free_id(template: str, own: str, book: TemplateBook) -> str:
+    """Return *own*, the hash of a template that *book* does not hold, unless it is another's id
+    there: of a template that masks have split, of which another part kept it.
+    """
+    part = 0
+    while own in book or own in book.aliases:
+        part += 1
+        own = _hash(f"{template}\x1f{part}")
+    return own

@@ -3,8 +3,8 @@
 Only here do the stages meet; each of them knows nothing of the others. This is also the only
 package that asks for the clock, and hands it on. One module a use: `runs` (analyze, ingest, render
 again), `calibration`, `demonstration`, `rulebook`, `asking` (SQL on a finished run); what they
-share is in `reading` (logs to tables), `windows` (which stretches are compared), `trial` (counts to
-verdicts and onsets) and `examination` (tables to the result).
+share is in `reading` (logs to tables), `templates` (their book), `windows` (which stretches are
+compared), `trial` (counts to verdicts and onsets) and `examination` (tables to the result).
 """
 
 from pipeline.orchestrate.asking import open_console

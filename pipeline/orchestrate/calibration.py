@@ -27,6 +27,7 @@ from pipeline.errors import UndecidableError
 from pipeline.facts import Calibration
 from pipeline.model import CalibrationQuote, Settings, Window
 from pipeline.orchestrate.reading import Tell, read, streams_of, write_tables
+from pipeline.orchestrate.templates import open_book
 from pipeline.orchestrate.windows import choose, moment_of
 from pipeline.sql import Session
 
@@ -78,7 +79,9 @@ def calibrate(
         folder = out or Path(stack.enter_context(TemporaryDirectory(prefix="aftershock-")))
         staging = stack.enter_context(store.staged(folder))
         streams = [streams_of(logs, settings, folder)]
-        inputs = {"candidate": read(streams, "candidate", settings, staging, tell)}
+        inputs = {
+            "candidate": read(streams, "candidate", settings, staging, open_book(settings), tell)
+        }
         usual = choose(settings, moment_of(None, settings), inputs)
         if not usual.baseline:
             raise UndecidableError(

@@ -48,7 +48,7 @@ def examine(
     basis: Basis,
     redactor: Redactor | None = None,
 ) -> Result:
-    """Count, test and explain what was read: *events* by origin, *tables* rollup, minutes, ledger.
+    """Count, test and explain what was read: *events* by origin, *tables* by name.
 
     The same tables and basis give the same result. No text of it holds a secret as *redactor* (by
     default, one for secrets alone) knows them, unless the run was asked to leave them.
@@ -59,6 +59,7 @@ def examine(
         session.register("rollup", tables["rollup"])
         session.register("minutes", tables["minutes"])
         session.register("windows", choice.table())
+        session.register("aliases", tables["aliases"])
         marts = {name: session.frame(name) for name in MARTS}
         coverage = find_coverage(marts["service_minutes"], choice)
         tested = judge(marts, choice, coverage, session.frame)

@@ -24,8 +24,9 @@ from pipeline.ingest import (
     parse_services,
     read_stream,
 )
-from pipeline.mining import fingerprint, mine
+from pipeline.mining import TemplateBook, fingerprint, mine
 from pipeline.model import Settings, Window
+from pipeline.orchestrate.templates import Book
 from pipeline.redaction import COUNTED, Redactor, redact_columns, redact_events
 from pipeline.rules import Rule, load_rules, rule_table
 from pipeline.schema import EVENTS, LEDGER, WARN_SEVERITY
@@ -69,9 +70,12 @@ def read(
     origin: str,
     settings: Settings,
     staging: store.Staging,
+    book: Book,
     tell: Tell,
 ) -> Tables:
     """Read streams into staged events and counts; *groups* are the streams of each path given.
+
+    *book* gives ids to templates, and counts them.
 
     Raises `SourceError` when nothing can be read, `ConservationError` when a line is missing.
     """
@@ -88,7 +92,7 @@ def read(
     extents = []
     rollup, minutes = _Sum(merge_rollup), _Sum(merge_minutes)
     redactor = redactor_of(settings) if settings.redact == "store" else None
-    writer = _PartWriter(staging, origin, redactor, rules_of(settings))
+    writer = _PartWriter(staging, origin, book, redactor, rules_of(settings))
     sizes = [sum(one.size or 0 for one in stream.sources) for part in groups for stream in part]
     done, total, next_size = 0, sum(sizes), iter(sizes)
     for streams in groups:
@@ -212,12 +216,14 @@ class _PartWriter:
         self,
         staging: store.Staging,
         origin: str,
+        book: Book,
         redactor: Redactor | None,
         rules: Iterable[Rule],
     ) -> None:
         self.redactions = [pl.DataFrame(schema=COUNTED)]
         self._staging = staging
         self._origin = origin
+        self._book = book
         self._redactor = redactor
         self._waiting: list[pl.DataFrame] = []
         self._count = 0
@@ -237,11 +243,15 @@ class _PartWriter:
             if self._redactor is not None:
                 events, counts = redact_events(events, self._redactor)
                 self.redactions.append(counts)
-            self._staging.write_events(self._origin, name_errors(events, self._patterns))
+            named = name_errors(events, self._patterns, self._book.book)
+            self._book.add(named)
+            self._staging.write_events(self._origin, named)
         self._waiting, self._count = [], 0
 
 
-def name_errors(events: pl.DataFrame, patterns: pl.DataFrame) -> pl.DataFrame:
+def name_errors(
+    events: pl.DataFrame, patterns: pl.DataFrame, book: TemplateBook | None = None
+) -> pl.DataFrame:
     """Fill template, fingerprint and error class of *events* (columns `EVENTS`); access lines have
     none.
 
@@ -251,7 +261,7 @@ def name_errors(events: pl.DataFrame, patterns: pl.DataFrame) -> pl.DataFrame:
         return events
     is_access = pl.col("http_response_status_code").is_not_null()
     bodies = events.select(pl.when(~is_access).then("body"))["body"]
-    mined = mine(bodies)
+    mined = mine(bodies, book)
     named = events.with_columns(template_id=mined["template_id"], template=mined["template"])
     named = named.with_columns(fingerprint=fingerprint(named))
     classes = pl.coalesce(_classes(rule_texts(named), patterns), _failed_class())

@@ -31,14 +31,18 @@ from pipeline.orchestrate.reading import (
     streams_of,
     write_tables,
 )
+from pipeline.orchestrate.templates import open_book
 from pipeline.orchestrate.windows import choose, moment_of
 
 
 def ingest(logs: Sequence[str], out: Path, settings: Settings, *, tell: Tell = print) -> Ledger:
     """Read *logs* into *out*: events, counts and ledger, and nothing else."""
     with store.staged(out) as staging:
-        tables = read([streams_of(logs, settings, out)], "candidate", settings, staging, tell)
+        book = open_book(settings)
+        streams = [streams_of(logs, settings, out)]
+        tables = read(streams, "candidate", settings, staging, book, tell)
         write_tables(staging, {"candidate": tables})
+        book.write(staging)
         staging.commit()
     return Ledger(tables.ledger)
 
@@ -68,10 +72,11 @@ def analyze(
     baseline_streams = [streams_of([name], settings, out) for name in names]
     with store.staged(out) as staging:
         inputs = {}
+        book = open_book(settings)
         if names:
-            inputs["baseline"] = read(baseline_streams, "baseline", settings, staging, tell)
-        inputs["candidate"] = read([candidate_streams], "candidate", settings, staging, tell)
-        tables = write_tables(staging, inputs)
+            inputs["baseline"] = read(baseline_streams, "baseline", settings, staging, book, tell)
+        inputs["candidate"] = read([candidate_streams], "candidate", settings, staging, book, tell)
+        tables = write_tables(staging, inputs) | {"aliases": book.write(staging)}
         choice = choose(settings, moment, inputs)
         run = _run(settings, _Stamp(moment, logs, names))
         basis = Basis(run, choice, last_calibration(out, tell))
@@ -108,6 +113,7 @@ OPTION_OF = {
     "formats_dir": "--formats",
     "rules_dir": "--rules",
     "services": "--service",
+    "templates": "--templates",
     "keeps_all_events": "--events all",
     "is_strict": "--strict",
     "fail_on": "--fail-on",

@@ -53,6 +53,7 @@ MARTS = (
     "correlated_pairs",
     "data_quality",
     "endpoint_totals",
+    "finding_aliases",
     "finding_intervals",
     "finding_locations",
     "finding_minutes",

@@ -21,8 +21,8 @@ keyed as (
         *,
         case
             when kind = 'failed_request' then http_response_status_code::varchar
-            when error_class is not null then coalesce(exception_type, template)
-            else coalesce(fingerprint, template)
+            when error_class is not null then coalesce(exception_type, template_id)
+            else coalesce(fingerprint, template_id)
         end as detail
     from relevant
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.mining import MASKS_VERSION, TemplateBook, mine, renew
+from pipeline.mining import MASKS_VERSION, Alias, TemplateBook, mine, renew
 from pipeline.mining.miner import MAX_TEMPLATE_CHARACTERS
+from pipeline.schema import TEMPLATES
 
 CASES: dict[str, list[dict[str, Any]]] = tomllib.loads(
     Path(__file__).with_name("templates.toml").read_text("utf-8")
@@ -124,17 +125,6 @@ def test_book_gives_known_templates_their_ids_and_takes_new_ones() -> None:
     assert mine(pl.Series("body", ["fan 9 failed"]), book)["template_id"][0] in book
 
 
-def test_book_survives_saving(tmp_path: Path) -> None:
-    book = TemplateBook()
-    mine(pl.Series("body", ["a 1", "zurück é 2", 'line "sep" \u2028 x']), book)
-    book.save(tmp_path / "book.jsonl")
-
-    assert len(book) == 3
-    assert TemplateBook.load(tmp_path / "book.jsonl").templates == dict(
-        sorted(book.templates.items())
-    )
-
-
 def test_first_entry_of_a_book_wins() -> None:
     book = TemplateBook({"a": "x"})
     book.update([("b", "x"), ("a", "y"), ("c", "z")])
@@ -142,39 +132,75 @@ def test_first_entry_of_a_book_wins() -> None:
     assert book.templates == {"a": "x", "c": "z"}
 
 
-def test_book_of_older_masks_is_renewed_with_aliases() -> None:
-    (now,) = mine(pl.Series("body", ["disk 3 failed"]))["template_id"].to_list()
-    kept = mine(pl.Series("body", ["stock: status 404"]))["template_id"][0]
+def ids(*bodies: str) -> list[str]:
+    return mine(pl.Series("body", bodies, dtype=pl.String))["template_id"].to_list()
+
+
+def test_book_of_older_masks_is_renewed_and_keeps_its_ids() -> None:
+    (disk, kept) = ids("disk 3 failed", "stock: status 404")
     old = TemplateBook(
-        {"a": "disk 3 failed", "b": "disk 4 failed", "c": "stock: status <*>"}, {"z": "a"}, 1
+        {"a": "disk 3 failed", "b": "disk 4 failed", "c": "stock: status <*>", "d": "as it was"},
+        {"z": Alias("b", "merged", 1)},
+        masks_version=1,
     )
 
     book = renew(old, {"c": "stock: status 404"})
 
     assert book.masks_version == MASKS_VERSION
-    assert book.aliases == {"a": now, "b": now, "c": kept, "z": now}
-    assert [book.current(key) for key in ("a", "c", "z", now, "other")] == [
-        now, kept, now, now, "other",
+    assert book.templates == {
+        "a": "disk <*> failed", "c": "stock: status 404", "d": "as it was",
+    }  # fmt: skip
+    assert book.ledger == {
+        "b": Alias("a", "merged"),
+        "z": Alias("a", "merged", 1),
+        disk: Alias("a", "renamed"),
+        kept: Alias("c", "renamed"),
+        ids("as it was")[0]: Alias("d", "renamed"),
+    }
+    assert [book.current(key) for key in ("b", "z", kept, "a", "other")] == [
+        "a", "a", "c", "a", "other",
     ]  # fmt: skip
-    assert book.templates == {now: "disk <*> failed", kept: "stock: status 404"}
+    again = mine(pl.Series("body", ["disk 9 failed", "stock: status 404"]), book)
+    assert again["template_id"].to_list() == ["a", "c"]
+
+
+def test_an_unchanged_template_keeps_its_id_before_one_that_became_it() -> None:
+    old = TemplateBook({"a": "disk 3 failed", "b": "disk <*> failed"}, masks_version=1)
+
+    assert renew(old, {}).templates == {"b": "disk <*> failed"}
+    assert renew(old, {}).aliases["a"] == "b"
+
+
+def test_a_split_template_leaves_its_id_to_the_part_of_its_body() -> None:
+    (was,) = ids("stock: status <*>")
+    book = renew(
+        TemplateBook({was: "stock: status <*>"}, masks_version=1), {was: "stock: status 404"}
+    )
+
+    found = mine(pl.Series("body", ["stock: status 404", "stock: status <*>"]), book)
+
+    assert found["template_id"][0] == was
+    assert found["template_id"][1] not in (was, None)
+    assert found["template_id"].to_list() == mine(found["template"], book)["template_id"].to_list()
 
 
 def test_renewing_a_book_of_these_masks_changes_nothing() -> None:
     book = TemplateBook()
     mine(pl.Series("body", ["disk 3 failed", "GET /x failed with status 404"]), book)
 
-    assert renew(book, {}).aliases == {}
-    assert renew(book, {}).templates == book.templates
+    assert renew(book, {}) is book
 
 
-def test_aliases_survive_saving(tmp_path: Path) -> None:
-    book = TemplateBook({"a": "x", "b": "y"}, {"old": "a"}, masks_version=1)
-    book.save(tmp_path / "book.jsonl")
-    again = TemplateBook.load(tmp_path / "book.jsonl")
-
-    assert (again.templates, again.aliases, again.masks_version) == (
-        book.templates, book.aliases, 1,
+def test_a_book_of_tables_is_the_book_that_wrote_them() -> None:
+    ledger = {"old": Alias("a", "merged", 1), "older": Alias("b", "renamed", 1)}
+    templates = pl.DataFrame(
+        [("b", "y", 1, 9, None, None, "y"), ("a", "x", 1, 3, None, None, None)],
+        schema=TEMPLATES, orient="row",
     )  # fmt: skip
+    book = TemplateBook.of_tables(templates, TemplateBook({}, ledger).alias_table())
+
+    assert list(book.templates.items()) == [("b", "y"), ("a", "x")]
+    assert (book.ledger, book.masks_version) == (ledger, 1)
 
 
 NUMBERED = st.sampled_from(
