@@ -20,6 +20,7 @@ from pipeline.facts import (
 )
 from pipeline.model import Settings
 from pipeline.orchestrate.reading import Tell, read, rule_texts, streams_of
+from pipeline.orchestrate.templates import open_book
 from pipeline.rules import Rule, check_rule, load_rules, parse_rules, rule_table
 from pipeline.rules.knowledge import load_knowledge
 from pipeline.sql import classify
@@ -154,7 +155,7 @@ def _lint(rules: Sequence[Rule], among: Sequence[Rule]) -> list[str]:
 def _errors(logs: Sequence[str], settings: Settings, tell: Tell) -> pl.DataFrame:
     with TemporaryDirectory(prefix="aftershock-") as name, store.staged(Path(name)) as staging:
         streams = [streams_of(logs, settings, Path(name))]
-        read(streams, "candidate", settings, staging, tell)
+        read(streams, "candidate", settings, staging, open_book(settings), tell)
         parts = [
             _with_texts(pl.read_parquet(path))
             for paths in staging.event_parts.values()
