@@ -307,3 +307,72 @@ class Naming:
 
     event_count: int
     hits: list[RuleHits]
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceCheck:
+    """What became of one sample of a report in the logs.
+
+    *status*: ``intact``, ``moved`` (the same bytes elsewhere: *found_path*, *found_offset*),
+    ``altered``, ``gone``, or ``unverifiable``; *detail* says why in words.
+    """
+
+    finding_id: str
+    finding: str
+    log_file_path: str
+    line_number: int
+    byte_offset: int
+    byte_length: int | None
+    segment_hash: str | None
+    status: str
+    detail: str
+    found_path: str | None = None
+    found_offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceReport:
+    """All samples of a report checked against logs."""
+
+    run_id: str
+    source_count: int
+    checks: list[EvidenceCheck]
+
+    def count(self, *statuses: str) -> int:
+        """Return how many samples have one of *statuses*."""
+        return sum(1 for one in self.checks if one.status in statuses)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLine:
+    """A line of a source as it stands there, without secrets; *is_own*: of the event itself."""
+
+    text: str
+    is_own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSample:
+    """A sample with what stands around it; *lines* is empty where its source is not at hand.
+
+    *body* and *stacktrace* are those of the event, in full.
+    """
+
+    check: EvidenceCheck
+    timestamp: datetime | None
+    service_name: str
+    body: str
+    stacktrace: str | None
+    lines: list[ShownLine] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFinding:
+    """One finding in full: the finding itself as in ``result.json``, its samples, its relations.
+
+    *edges* are (relation, other finding's or endpoint's name, evidence, grade).
+    """
+
+    finding: Any
+    samples: list[ShownSample]
+    edges: list[tuple[str, str, str, str]] = field(default_factory=list)

@@ -318,7 +318,12 @@ class HourlyPoint:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One real event of a finding; *body* is bounded log text: hostile, and not redacted."""
+    """One real event of a finding, with the place of its bytes in the decompressed source.
+
+    *segment_hash* is BLAKE2b (16 bytes, hex) of these bytes as they stood when the run was made;
+    null where they could not be read again, such as those of a pipe. *body* is bounded log text:
+    hostile, and not redacted.
+    """
 
     log_file_path: str
     line_number: int
@@ -326,6 +331,8 @@ class Sample:
     timestamp: datetime | None
     service_name: str
     body: str
+    byte_length: int | None = None
+    segment_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ MARKER = OUTPUT_MARKER
 EVENTS_FOLDER = "events"
 TABLES = ("rollup", "minutes", "ledger")
 WINDOWS = "windows"
-TEMPLATES, ALIASES = "templates", "aliases"
+TEMPLATES, ALIASES, EVIDENCE = "templates", "aliases", "evidence"
 # The key in the metadata of `windows.parquet` of what else a run was made with.
 _METADATA = b"aftershock"
 
@@ -48,7 +48,7 @@ class Staging:
         parts.append(path)
 
     def write_table(self, name: str, table: pl.DataFrame) -> Path:
-        """Write the table *name* (one of `TABLES`)."""
+        """Write the table *name* (one of `TABLES`, or `EVIDENCE`)."""
         path = self.folder / f"{name}.parquet"
         write_table(path, table)
         return path
@@ -157,9 +157,14 @@ class RunFiles:
 _AGAIN = "analyse the logs again: analyze LOGS -o DIR"
 
 
+def is_run(folder: Path) -> bool:
+    """Tell whether the tables of a run, or of `ingest`, lie in *folder*."""
+    return (folder / MARKER).exists() and (folder / "ledger.parquet").exists()
+
+
 def run_files(folder: Path) -> RunFiles:
     """Return what a run, or `ingest`, left in *folder*. Raises `UsageError` where none did."""
-    if not (folder / MARKER).exists() or not (folder / "ledger.parquet").exists():
+    if not is_run(folder):
         raise UsageError(
             f"{folder} is not the folder of a finished run",
             hint="name the folder that was given with -o; analyze LOGS -o DIR makes one",
@@ -167,7 +172,7 @@ def run_files(folder: Path) -> RunFiles:
     events: dict[str, list[Path]] = {}
     for path in sorted((folder / EVENTS_FOLDER).glob("*-*.parquet")):
         events.setdefault(path.name.partition("-")[0], []).append(path)
-    names = (*TABLES, WINDOWS, TEMPLATES, ALIASES)
+    names = (*TABLES, WINDOWS, TEMPLATES, ALIASES, EVIDENCE)
     tables = {name: folder / f"{name}.parquet" for name in names}
     return RunFiles(folder, events, {name: at for name, at in tables.items() if at.exists()})
 

@@ -1,4 +1,4 @@
-"""The commands that look into a finished run: query."""
+"""The commands that look into a finished run: show, query, evidence."""
 
 import shutil
 import sys
@@ -8,13 +8,53 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.group import analyze
-from pipeline.cli.options import RUN
-from pipeline.cli.output import print_text, reported, until_closed
+from pipeline.cli.options import COLOR, JSON, RUN
+from pipeline.cli.output import print_facts, print_text, reported, teller, until_closed
+from pipeline.errors import ExitCode
 
 if TYPE_CHECKING:
     from pipeline.console import Answer, Console
 
 _ROW_FORMATS = ("table", "csv", "json", "parquet")
+
+
+@analyze.command(short_help="Show one finding with its lines.")
+@click.argument("finding")
+@RUN
+@click.option(
+    "--logs",
+    multiple=True,
+    metavar="PATH",
+    help="Where the logs are now (repeatable).  [default: where they were read from]",
+)
+@click.option(
+    "--context",
+    type=click.IntRange(0, 200),
+    default=3,
+    show_default=True,
+    help="Lines before and after each sample.",
+)
+@JSON
+@COLOR
+def show(
+    finding: str, run: Path, logs: tuple[str, ...], context: int, as_json: bool, color: str
+) -> None:
+    """Show one FINDING in full: counts by time, samples, frames, lines around them.
+
+    FINDING is an error class, the id of a finding or template, or the beginning of one. Lines are
+    read from the logs by their offset, without secrets; where these have moved, they are looked
+    for.
+
+    \b
+    Examples:
+      analyze show enum_binding
+      analyze show 0aad60 --run analysis --logs /var/log/old/ --context 10
+    """
+    with reported():
+        from pipeline import orchestrate, render
+
+        found = orchestrate.show(finding, run, logs, context=context)
+        print_facts(found, render.render_findings, as_json=as_json, color=color)
 
 
 @analyze.command(short_help="Ask a finished run in SQL.")
@@ -86,3 +126,35 @@ def _print_rows(answer: "Answer", form: str) -> None:
     with until_closed():
         rows.write_rows(form, answer.schema, answer.batches, sys.stdout.buffer, width)
         sys.stdout.buffer.flush()
+
+
+@analyze.group(short_help="Find the lines of a report again.")
+def evidence() -> None:
+    """Tell whether the samples of a report still stand in the logs."""
+
+
+@evidence.command()
+@click.argument("run", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("logs", nargs=-1, metavar="[LOGS...]")
+@JSON
+@COLOR
+def verify(run: Path, logs: tuple[str, ...], as_json: bool, color: str) -> None:
+    """Look for every sample of the report in OUT in LOGS: intact, moved, altered or gone.
+
+    LOGS are files, folders, globs and archives; without them, the files that were read. Exit status
+    1 when a sample was altered; 4 when none was, but some are gone or cannot be verified.
+
+    \b
+    Examples:
+      analyze evidence verify analysis
+      analyze evidence verify analysis /var/log/app /backup/logs.tar.gz
+    """
+    with reported():
+        from pipeline import orchestrate, render
+
+        found = orchestrate.verify_evidence(run, logs, tell=teller(as_json))
+        print_facts(found, render.render_evidence, as_json=as_json, color=color)
+        if found.count("altered"):
+            sys.exit(ExitCode.REGRESSION)
+        if found.count("gone", "unverifiable"):
+            sys.exit(ExitCode.CANNOT_DECIDE)

@@ -67,7 +67,7 @@ class DefaultGroup(Group):
     default = "run"
     sections: ClassVar[dict[str, tuple[str, ...]]] = {
         "Analyse": ("run", "report", "ingest"),
-        "Look into a finished run": ("query",),
+        "Look into a finished run": ("show", "query", "evidence"),
         "See how logs are read and named": ("doctor", "formats", "rules"),
         "Try": ("calibrate", "demo"),
         "Set up": ("config", "completion"),

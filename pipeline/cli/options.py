@@ -139,6 +139,7 @@ TEMPLATES = click.option(
     help="Output folder of an earlier run, or its templates.parquet: templates and findings keep "
     "the ids that they had there, also after an update of this program.",
 )
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 STRICT = click.option("--strict", is_flag=True, help="Fail when any source cannot be read.")
 COLOR = click.option(
     "--color",
@@ -148,7 +149,6 @@ COLOR = click.option(
     help="Colour on the terminal.",
 )
 QUIET = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 EXIT_ZERO = click.option(
     "--exit-zero",
     is_flag=True,

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -111,8 +112,6 @@ def print_result(
 
         print_text(to_json(found).encode())
     elif not quiet:
-        import shutil
-
         from pipeline.render import render_terminal
 
         width = shutil.get_terminal_size((100, 40)).columns

@@ -277,6 +277,7 @@ def _sample(row: Mapping[str, Any]) -> Sample:
         timestamp=row["timestamp"],
         service_name=row["service_name"],
         body=_cut(row["body"], _SAMPLE_CHARACTERS) or "",
+        byte_length=row["byte_length"],
     )
 
 

@@ -90,6 +90,10 @@ class Span:
         self._at += len(part)
         return part
 
+    def skip(self, size: int) -> None:
+        """Pass over *size* bytes without reading them."""
+        self._at = min(self._at + size, self._end)
+
     def skip_hole(self) -> int:
         """Pass over a stretch that the file system knows to be NUL; return its length."""
         try:
@@ -168,6 +172,14 @@ class Content:
         while len(data) < size and (more := self.read1(size - len(data))):
             data += more
         return data
+
+    def skip(self, size: int) -> None:
+        """Pass over *size* bytes, fewer only at the end; those of a plain file are not read."""
+        if self._parts is None and isinstance(self._raw, Span):
+            self._raw.skip(size)
+            return
+        while size > 0 and (part := self.read1(min(size, PART_BYTES))):
+            size -= len(part)
 
     def _next_part(self, parts: Iterator[bytes]) -> bytes:
         if self._error is not None:

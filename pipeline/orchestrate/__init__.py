@@ -2,16 +2,19 @@
 
 Only here do the stages meet; each of them knows nothing of the others. This is also the only
 package that asks for the clock, and hands it on. One module a use: `runs` (analyze, ingest, render
-again), `calibration`, `demonstration`, `rulebook`, `asking` (SQL on a finished run); what they
-share is in `reading` (logs to tables), `templates` (their book), `windows` (which stretches are
-compared), `trial` (counts to verdicts and onsets) and `examination` (tables to the result).
+again), `calibration`, `demonstration`, `rulebook`, `asking` (SQL on a finished run), `showing` (one
+finding), `evidence` (samples found again; `sealing` hashes them); what they share is in `reading`
+(logs to tables), `templates` (their book), `windows` (which stretches are compared), `trial`
+(counts to verdicts and onsets) and `examination` (tables to the result).
 """
 
 from pipeline.orchestrate.asking import open_console
 from pipeline.orchestrate.calibration import calibrate
 from pipeline.orchestrate.demonstration import demo
+from pipeline.orchestrate.evidence import verify_evidence
 from pipeline.orchestrate.reading import Ledger
 from pipeline.orchestrate.runs import analyze, exit_code, ingest, render_again
+from pipeline.orchestrate.showing import show
 
 __all__ = [
     "Ledger",
@@ -22,4 +25,6 @@ __all__ = [
     "ingest",
     "open_console",
     "render_again",
+    "show",
+    "verify_evidence",
 ]

@@ -31,6 +31,7 @@ from pipeline.orchestrate.reading import (
     streams_of,
     write_tables,
 )
+from pipeline.orchestrate.sealing import seal, sealed
 from pipeline.orchestrate.templates import open_book
 from pipeline.orchestrate.windows import choose, moment_of
 
@@ -84,6 +85,10 @@ def analyze(
         staging.write_windows(choice.table(), basis_text(basis))
         tell("comparing")
         result = examine(staging.event_parts, tables, basis, redactor_of(settings))
+        streams = [*candidate_streams, *(one for own in baseline_streams for one in own)]
+        evidence = seal(result, streams)
+        staging.write_table(store.EVIDENCE, evidence)
+        result = sealed(result, evidence)
         tell("writing the report")
         for name, text in _documents(result, documents).items():
             staging.write_text(name, text)

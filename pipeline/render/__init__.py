@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pipeline.facts import (
         Calibration,
         Diagnosis,
+        EvidenceReport,
         FormatCheck,
         FormatDefinition,
         FormatSummary,
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
         RuleCheck,
         RuleDefinition,
         RuleSummary,
+        ShownFinding,
     )
     from pipeline.model import Result
 
@@ -28,6 +30,8 @@ __all__ = [
     "render_criteria",
     "render_definition",
     "render_diagnosis",
+    "render_evidence",
+    "render_findings",
     "render_format_check",
     "render_format_list",
     "render_html",
@@ -174,3 +178,17 @@ def render_naming(naming: "Naming", *, width: int, color: bool) -> str:
     from pipeline.render import rulebook
 
     return rulebook.render_naming(naming, width=width, color=color)
+
+
+def render_evidence(found: "EvidenceReport", *, width: int, color: bool) -> str:
+    """Return what became of the samples of a report."""
+    from pipeline.render import examined
+
+    return examined.render_evidence(found, width=width, color=color)
+
+
+def render_findings(shown: "list[ShownFinding]", *, width: int, color: bool) -> str:
+    """Return findings in full, with the lines around their samples."""
+    from pipeline.render import examined
+
+    return "\n".join(examined.render_finding(one, width=width, color=color) for one in shown)

@@ -64,6 +64,7 @@ chosen as (
         log_file_path,
         line_number,
         byte_offset,
+        byte_length,
         timestamp,
         service_name,
         body,

@@ -33,6 +33,7 @@ source as not materialized (
         log_file_path,
         line_number,
         byte_offset,
+        byte_length,
         hash(body) as body_hash,
         hash(
             origin, service_name, container_name, log_iostream, timestamp, body
