@@ -89,7 +89,7 @@ def _physical_line(source: Source, number: int) -> tuple[str, int, int]:
     if source.error:
         raise UsageError(f"{source.path}: {source.error}")
     reading = Reading()
-    for lines, _ in read_lines(source, reading):
+    for lines in read_lines(source, reading):
         if reading.line_count >= number:
             row = lines.row(number - int(lines["line_number"][0]), named=True)
             return row["line"], row["byte_offset"], row["byte_length"]

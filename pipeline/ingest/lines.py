@@ -9,7 +9,7 @@ import codecs
 import io
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -59,22 +59,86 @@ class Reading:
     _hole: int = 0  # NUL bytes before the line that is open which were passed over
 
 
+# Tells how many lines a block of bytes has; None where these are not its lines to the letter.
+Look = Callable[[bytes], int | None]
+
+
+class Block:
+    """Whole lines of one source: `lines` has the columns `LINES`, and more after unfolding.
+
+    *raw* are the bytes of the lines when these are the lines to the letter, else b"": some decoders
+    are faster on the whole. Where nobody asks for the lines, they are not made.
+    """
+
+    def __init__(
+        self, lines: pl.DataFrame | None, raw: bytes = b"", first: tuple[int, int, int] = (0, 0, 0)
+    ) -> None:
+        """*first*: count of lines, number and offset of the first; needed without *lines*."""
+        self._lines = lines
+        self.raw = raw
+        if lines is None:
+            self.height, self.first_number, self.first_offset = first
+            self.byte_count = len(raw)
+            return
+        self.height = lines.height
+        self.byte_count = int(lines["byte_length"].sum())
+        self.first_number, self.first_offset = (
+            lines.select("line_number", "byte_offset").row(0) if lines.height else (0, 0)
+        )
+
+    @property
+    def lines(self) -> pl.DataFrame:
+        """All lines."""
+        if self._lines is None:
+            self._lines = self._decoded(self.raw)
+        return self._lines
+
+    def head(self, count: int) -> pl.DataFrame:
+        """Return the first *count* lines."""
+        if self._lines is not None:
+            return self._lines.head(count)
+        size = 2**18
+        while size < len(self.raw):
+            some = self._decoded(self.raw[: self.raw.rfind(b"\n", 0, size) + 1])
+            if some.height >= count:
+                return some.head(count)
+            size *= 4
+        return self.lines.head(count)
+
+    def _decoded(self, raw: bytes) -> pl.DataFrame:
+        if not raw:
+            return pl.DataFrame(schema=LINES)
+        before = Reading(byte_count=self.first_offset, line_count=self.first_number - 1)
+        return _numbered(_utf8_lines(raw, before), 0, 0, before)
+
+
 def read_lines(
     source: Source, reading: Reading, block_bytes: int = BLOCK_BYTES
-) -> Iterator[tuple[pl.DataFrame, bytes]]:
-    """Yield frames of whole lines (columns `LINES`) in file order; counts go to *reading*.
+) -> Iterator[pl.DataFrame]:
+    """Yield the frames of `read_blocks`."""
+    for block in read_blocks(source, reading, block_bytes):
+        yield block.lines
 
-    Each comes with the bytes that it was read from when these are its lines to the letter, else
-    with b"": some decoders are faster on the whole.
+
+def read_blocks(
+    source: Source, reading: Reading, block_bytes: int = BLOCK_BYTES, look: Look | None = None
+) -> Iterator[Block]:
+    """Yield blocks of whole lines in file order; counts go to *reading*.
 
     NUL bytes before a line belong to none: its offset is after them. A source that breaks off
     (truncated archive, read error) yields what could be read and leaves the reason in
-    `reading.error`.
+    `reading.error`. With *look*, lines are only made when they are asked for.
     """
     encoding = UTF8 if source.encoding == DOCKER_LOCAL else source.encoding
     for block in _blocks(source, reading, block_bytes):
         hole, cut = reading._hole, reading._cut
         reading._hole = reading._cut = 0
+        is_known = look is not None and encoding == UTF8 and not (hole or cut)
+        if is_known and (count := look(block)) is not None:  # type: ignore[misc]
+            yield Block(None, block, (count, reading.line_count + 1, reading.byte_count))
+            reading.line_count += count
+            reading.byte_count += len(block)
+            continue
         if encoding == UTF8:
             decoded = _utf8_lines(block, reading)
         elif unit_bytes(encoding) > 1:
@@ -82,7 +146,7 @@ def read_lines(
         else:
             decoded = _legacy_lines(block, encoding, reading)
         exact = block if decoded.is_exact else b""
-        yield _numbered(decoded, hole, cut, reading), exact
+        yield Block(_numbered(decoded, hole, cut, reading), exact)
 
 
 def backwards(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:

@@ -42,8 +42,16 @@ from pipeline.ingest.envelopes import (
 from pipeline.ingest.formats import Format
 from pipeline.ingest.heads import Heads, match
 from pipeline.ingest.identity import SERVICE_KEYS, Rules, identify, name_events, ruled_service
-from pipeline.ingest.lines import BLOCK_BYTES, Reading, backwards, last_states, read_lines
-from pipeline.ingest.scan import HEAD, UNKNOWN, Scanner, can_scan, load_library
+from pipeline.ingest.lines import (
+    BLOCK_BYTES,
+    Block,
+    Look,
+    Reading,
+    backwards,
+    last_states,
+    read_blocks,
+)
+from pipeline.ingest.scan import HEAD, UNKNOWN, Scanner, can_scan, load_library, look_with
 from pipeline.ingest.sources import STDIN, Source, Stream, settled
 from pipeline.ingest.unfold import part_records, unfold
 from pipeline.routes import http_route, without_numbers
@@ -145,7 +153,7 @@ def read_stream(
     ledger.extend(reader.ledger_rows())
 
 
-_Block = tuple[pl.DataFrame, bytes, int]  # lines, their bytes, the source they are of
+_Block = tuple[Block, int]  # with the source that it is of
 
 
 class Reader:
@@ -173,13 +181,13 @@ class Reader:
         # One step behind: the last records are finished at once, so that a small file is one pass.
         waiting: list[pl.DataFrame] = []
         size = 0
-        for lines, raw, index in self._in_time_order():
+        for block, index in self._in_time_order():
             # What a scanner leaves of a block is little: it is collected, since a pass has its own
             # cost, whatever its size.
             if waiting and size >= self.options.block_bytes:
                 yield from self._process(pl.concat(waiting), is_last=False)
                 waiting, size = [], 0
-            waiting.append(self._scan(lines, raw, index))
+            waiting.append(self._scan(block, index))
             size += int(waiting[-1]["byte_length"].sum())
             yield from self._scanned()
         if waiting:
@@ -192,9 +200,15 @@ class Reader:
         for index, source in enumerate(self.stream.sources):
             if source.error is None:
                 reading = self.tallies[index].reading
-                blocks = read_lines(source, reading, self.options.block_bytes)
-                for lines, raw in unfold(blocks):
-                    yield lines, raw, index
+                blocks = read_blocks(source, reading, self.options.block_bytes, self._look())
+                for block in unfold(blocks):
+                    yield block, index
+
+    def _look(self) -> Look | None:
+        # Only the scanner reads lines as bytes.
+        if not self.options.uses_scanner or self.options.keep_all:
+            return None
+        return look_with(load_library())
 
     def _profiled(self) -> Iterator[_Block]:
         """Yield every block, after as many were read ahead as the sample of the profile needs."""
@@ -203,12 +217,12 @@ class Reader:
         size = 0
         for block in blocks:
             ahead.append(block)
-            size += int(block[0]["byte_length"].sum())
+            size += block[0].byte_count
             if size >= 2 * SAMPLE_BYTES:
                 break
         if not ahead:
             return
-        sample = pl.concat([lines["line"].head(MAX_SAMPLE_LINES) for lines, _, _ in ahead])
+        sample = pl.concat([block.head(MAX_SAMPLE_LINES)["line"] for block, _ in ahead])
         self.profile = detect(_sample(sample), self.options.formats)
         self.clocks.offset_micros = self.profile.offset_micros
         if self.profile.newest and self.profile.newest > self.clocks.latest:
@@ -222,21 +236,22 @@ class Reader:
 
     def _in_time_order(self) -> Iterator[_Block]:
         """Yield every block, those of a source that runs from new to old last to first."""
-        for index, blocks in itertools.groupby(self._profiled(), key=lambda block: block[2]):
+        for index, blocks in itertools.groupby(self._profiled(), key=lambda block: block[1]):
             ahead: list[_Block] = []
             for block in blocks:
                 ahead.append(block)
-                if sum(lines.height for lines, _, _ in ahead) >= ORDER_SAMPLE_LINES:
+                if sum(one.height for one, _ in ahead) >= ORDER_SAMPLE_LINES:
                     break
-            lines = pl.concat([lines["line"] for lines, _, _ in ahead]).head(ORDER_SAMPLE_LINES)
+            heads = [one.head(ORDER_SAMPLE_LINES)["line"] for one, _ in ahead]
+            lines = pl.concat(heads).head(ORDER_SAMPLE_LINES)
             rest = itertools.chain(ahead, blocks)  # noqa: B031  # of this source, and used once
             if self._is_newest_first(lines):
                 self.tallies[index].is_reversed = True
-                frames: Iterator[pl.DataFrame] = (lines for lines, _, _ in rest)
+                frames: Iterator[pl.DataFrame] = (one.lines for one, _ in rest)
                 if _has_traces_forward(lines):
                     frames = self._in_records(frames)
-                frames = backwards(frames)
-                rest = ((frame, b"", index) for frame in frames)  # type: ignore[assignment]
+                backward = backwards(frames)
+                rest = ((Block(frame), index) for frame in backward)  # type: ignore[assignment]
             yield from rest
 
     def _in_records(self, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
@@ -332,16 +347,15 @@ class Reader:
             peeled = peel(lines["line"], layers)
         return pl.concat([peeled, lines.drop("line")], how="horizontal")
 
-    def _scan(self, lines: pl.DataFrame, raw: bytes, index: int) -> pl.DataFrame:
+    def _scan(self, block: Block, index: int) -> pl.DataFrame:
         """Turn lines into records, but for those that the scanner counts."""
         if self.scanner is None:
-            return self._records(lines, raw, index)
-        if not raw or "line_count" in lines.columns:
+            return self._records(block.lines, block.raw, index)
+        if not block.raw:
             self.scanner.forget()
-            return self._records(lines, raw, index)
+            return self._records(block.lines, b"", index)
         tally = self.tallies[index]
-        first = int(lines["line_number"][0])
-        self.scanner.scan(raw, first, int(lines["byte_offset"][0]))
+        self.scanner.scan(block.raw, block.first_number, block.first_offset)
         counted = self.scanner.tally()
         if counted.event_count:
             tally.event_count += counted.event_count
@@ -349,9 +363,10 @@ class Reader:
             tally.format_names |= counted.format_names
             tally.times.update(counted.times)
             tally.widen(counted.first, counted.last)
-        decoded, left = _decoded(self.scanner.kept()), self.scanner.left()
-        if len(left):
-            rest = _unknown(self._peeled(lines[left - first], b""))
+        kept, left = self.scanner.kept()
+        decoded = _decoded(kept)
+        if left.height:
+            rest = _unknown(self._peeled(left, b""))
             decoded = pl.concat([decoded, rest]).sort("line_number", maintain_order=True)
         return self._completed(decoded, index)
 
@@ -535,8 +550,8 @@ class Reader:
         def times_of_day() -> Iterator[pl.Series]:
             assert self.profile is not None
             profile = self.profile
-            for lines, raw in read_lines(found, Reading(), self.options.block_bytes):
-                payload = self._records(lines, raw, source)["payload"]
+            for block in read_blocks(found, Reading(), self.options.block_bytes):
+                payload = self._records(block.lines, block.raw, source)["payload"]
                 heads = match(payload, profile.formats, len(profile.shares))
                 times = parse.read_times(heads.records(payload), heads.objects, profile.formats)
                 yield times["timestamp"].filter(is_dateless(times["timestamp"]))

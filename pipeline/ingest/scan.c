@@ -25,7 +25,7 @@
 #define API __attribute__((visibility("default")))
 #endif
 
-#define SCAN_VERSION 2
+#define SCAN_VERSION 3
 
 typedef uint8_t u8;
 typedef int32_t i32;
@@ -36,6 +36,7 @@ typedef uint64_t u64;
 enum { NO = 0, YES = 1, UNSURE = 2 };
 
 #define MAX_LINE (1 << 18)      /* longer lines are left to the slower reader */
+#define MAX_EXACT (1 << 20)     /* `lines.py` cuts longer ones */
 #define MAX_WRAPPED 16000       /* and these when they are wrapped (`envelopes.py`) */
 #define MAX_SLOTS 14            /* captured groups, two slots each */
 #define STACK 512
@@ -1350,6 +1351,47 @@ static int open_plain(scanner *s, text line, record *out) {
     return 1;
 }
 
+/* Count the lines of a block; returns whether the bytes are those lines to the letter. */
+API int scan_look(const u8 *block, i64 size, i64 *lines) {
+    i64 at = 0, ends = 0, returns = 0;
+    *lines = 0;
+    if (!size || memchr(block, 0, (size_t)size)) return 0;
+    while (at < size) {
+        const u8 *nl = memchr(block + at, '\n', (size_t)(size - at));
+        i64 end = nl ? nl - block : size;
+        if (end - at > MAX_EXACT) return 0;
+        ends += nl != NULL;
+        ++*lines;
+        at = end + 1;
+    }
+    for (at = 0; at < size; at++) {
+        const u8 *cr = memchr(block + at, '\r', (size_t)(size - at));
+        if (!cr) break;
+        at = cr - block;
+        if (at + 1 == size) return 0;
+        returns += block[at + 1] == '\n';
+    }
+    if (returns && (returns != ends || block[size - 1] != '\n')) return 0;
+    for (at = 0; at < size;) {
+        u64 w[4];
+        if (size - at >= 32) {
+            memcpy(w, block + at, 32);
+            if (!((w[0] | w[1] | w[2] | w[3]) & HIGHS)) {
+                at += 32;
+                continue;
+            }
+        }
+        for (i64 until = size - at >= 32 ? at + 32 : size; at < until;) {
+            size_t n = letter_size(block + at, (size_t)(size - at));
+            if (!n) return 0;
+            if (n == 3 && block[at] == 0xEF && block[at + 1] == 0xBB && block[at + 2] == 0xBF)
+                return 0;
+            at += (i64)n;
+        }
+    }
+    return 1;
+}
+
 /* A line that may be of any stream, and anything. */
 static void mark_unknown(stream_state *t) {
     keep_open(t);
@@ -1388,9 +1430,10 @@ API int scan_block(scanner *s, const u8 *block, i64 size, i64 first_line, i64 fi
         if (s->row_count > INT32_MAX / 2) return -1;
         if (!opened) {
             for (int k = 0; k < MAX_STREAMS; k++) mark_unknown(&s->streams[k]);
+            i64 last = end > at && block[end - 1] == '\r' ? end - 1 : end;
             s->rows[s->row_count++] = (row){.offset = first_offset + at, .line = line,
                                             .size = (i32)(next - at), .text = (i32)at,
-                                            .text_size = (i32)(next - at)};
+                                            .text_size = (i32)(last - at)};
         } else {
             stream_state *t = &s->streams[r.stream];
             f.state = UNKNOWN;
@@ -1445,7 +1488,7 @@ API int scan_block(scanner *s, const u8 *block, i64 size, i64 first_line, i64 fi
     for (size_t i = 0; i < s->row_count; i++) {
         if (s->rows[i].is_dead) continue;
         s->rows[kept++] = s->rows[i];
-        if (s->rows[i].is_decoded) need += (size_t)s->rows[i].text_size;
+        need += (size_t)s->rows[i].text_size;
     }
     s->row_count = kept;
     if (!grow((void **)&s->texts, &s->text_room, need + 8, 1)) return -1;
@@ -1453,7 +1496,6 @@ API int scan_block(scanner *s, const u8 *block, i64 size, i64 first_line, i64 fi
         row *r = &s->rows[i];
         u8 *to = s->texts + s->text_size;
         int is_ascii;
-        if (!r->is_decoded) continue;
         if (r->has_escape) {
             i64 n = unescape(block + r->text, (size_t)r->text_size, to, &is_ascii);
             if (n < 0) return -1;
@@ -1470,44 +1512,33 @@ API int scan_block(scanner *s, const u8 *block, i64 size, i64 first_line, i64 fi
 
 API int scan_version(void) { return SCAN_VERSION; }
 
-API i64 scan_kept(const scanner *s, int is_decoded) {
-    i64 count = 0;
-    for (size_t i = 0; i < s->row_count; i++) count += s->rows[i].is_decoded == is_decoded;
-    return count;
-}
+API i64 scan_kept(const scanner *s) { return (i64)s->row_count; }
 
 API i64 scan_text_size(const scanner *s) { return (i64)s->text_size; }
 
-/* Write the kept rows without their envelope as columns, of which the caller has made room. */
+/* Write the kept rows as columns, of which the caller has made room: the text without its envelope
+   where that was taken off (*opened*), else the line. */
 API void scan_rows(const scanner *s, i64 *offsets, u8 *texts, i64 *lines, i64 *byte_offsets,
                    i64 *sizes, i64 *times, i32 *formats, i32 *patterns, u8 *states, u8 *streams,
-                   u8 *wholes) {
-    size_t o = 0;
+                   u8 *wholes, u8 *opened) {
     i64 at = 0;
     for (size_t i = 0; i < s->row_count; i++) {
         const row *r = &s->rows[i];
-        if (!r->is_decoded) continue;
-        offsets[o] = at;
+        offsets[i] = at;
         at += r->text_size;
-        lines[o] = r->line;
-        byte_offsets[o] = r->offset;
-        sizes[o] = r->size;
-        times[o] = r->time;
-        formats[o] = r->format;
-        patterns[o] = r->pattern;
-        states[o] = r->state;
-        streams[o] = r->stream;
-        wholes[o] = r->is_whole;
-        o++;
+        lines[i] = r->line;
+        byte_offsets[i] = r->offset;
+        sizes[i] = r->size;
+        times[i] = r->time;
+        formats[i] = r->format;
+        patterns[i] = r->pattern;
+        states[i] = r->state;
+        streams[i] = r->stream;
+        wholes[i] = r->is_whole;
+        opened[i] = r->is_decoded;
     }
-    offsets[o] = at;
+    offsets[s->row_count] = at;
     if (s->text_size) memcpy(texts, s->texts, s->text_size);
-}
-
-/* Write the numbers of the lines that are kept as they were. */
-API void scan_left(const scanner *s, i64 *lines) {
-    for (size_t i = 0; i < s->row_count; i++)
-        if (!s->rows[i].is_decoded) *lines++ = s->rows[i].line;
 }
 
 API void scan_tally(const scanner *s, i64 *five, u8 *formats) {

@@ -34,6 +34,7 @@ from pipeline.ingest.formats import Format, json_fields
 from pipeline.ingest.identity import SERVICE_KEYS
 from pipeline.ingest.interleaving import AFTER, BEFORE, MAX_APART_LINES, TELLING
 from pipeline.ingest.layouts import LAYOUTS
+from pipeline.ingest.lines import Look
 from pipeline.ingest.programs import Program, Unsupported, compile_program, set_bytes
 from pipeline.routes import http_route
 from pipeline.schema import TIMESTAMP, WARN_SEVERITY
@@ -42,7 +43,7 @@ _Buffer: TypeAlias = bytes | bytearray
 _Arrow: TypeAlias = Any  # pyarrow ships no types
 
 SWITCH = "AFTERSHOCK_SCANNER"
-_VERSION = 2
+_VERSION = 3
 _LIBRARY = "_scan.so"
 
 # What the scanner says of a kept line: `UNKNOWN` leaves all to polars.
@@ -125,10 +126,10 @@ def open_library(path: Path) -> ctypes.CDLL | None:
         ("scan_close", None, [pointer]),
         ("scan_block", number, [pointer, ctypes.c_char_p, big, big, big]),
         ("scan_forget", None, [pointer]),
-        ("scan_kept", big, [pointer, number]),
+        ("scan_look", number, [ctypes.c_char_p, big, pointer]),
+        ("scan_kept", big, [pointer]),
         ("scan_text_size", big, [pointer]),
-        ("scan_rows", None, [pointer] * 12),
-        ("scan_left", None, [pointer] * 2),
+        ("scan_rows", None, [pointer] * 13),
         ("scan_tally", None, [pointer] * 3),
         ("scan_sizes", None, [pointer] * 2),
         ("scan_counts", None, [pointer] * 5),
@@ -137,6 +138,21 @@ def open_library(path: Path) -> ctypes.CDLL | None:
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
     return library
+
+
+def look_with(library: ctypes.CDLL | None) -> Look | None:
+    """Return what tells of a block whether its bytes are its lines to the letter: UTF-8 without NUL
+    and byte-order marks, with line ends of one kind, no line too long. None without the scanner.
+    """
+    if library is None:
+        return None
+    found = ctypes.c_int64()
+
+    def look(block: bytes) -> int | None:
+        is_exact = library.scan_look(block, len(block), ctypes.addressof(found))
+        return found.value if is_exact else None
+
+    return look
 
 
 class _Programs:
@@ -415,13 +431,15 @@ class Scanner:
         """Take it that a block was read by others: what its last lines were is not known."""
         self._library.scan_forget(self._handle)
 
-    def kept(self) -> pl.DataFrame:
-        """Return the lines of the last block that are kept without their envelope, in order."""
-        count = self._library.scan_kept(self._handle, 1)
+    def kept(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return the lines of the last block that are kept, in order: those without their envelope,
+        and those that were left as they are, with the columns of `lines.LINES`.
+        """
+        count = self._library.scan_kept(self._handle)
         letters = bytearray(self._library.scan_text_size(self._handle) + 1)
         big = [bytearray(8 * (count + 1)) for _ in range(5)]
         small = [bytearray(4 * (count + 1)) for _ in range(2)]
-        flags = [bytearray(count + 1) for _ in range(3)]
+        flags = [bytearray(count + 1) for _ in range(4)]
         offsets, *numbers = big
         self._library.scan_rows(
             self._handle,
@@ -435,11 +453,15 @@ class Scanner:
         columns |= {n: _column(pa.int64(), b, count) for n, b in zip(names, numbers, strict=True)}
         for name, buffer in zip(("scan_format", "scan_pattern"), small, strict=True):
             columns[name] = _column(pa.int32(), buffer, count)
-        for name, buffer in zip(("known", "stream", "is_whole"), flags, strict=True):
+        for name, buffer in zip(("known", "stream", "is_whole", "is_open"), flags, strict=True):
             columns[name] = _column(pa.uint8(), buffer, count)
         frame = pl.from_arrow(pa.table(columns))
         assert isinstance(frame, pl.DataFrame)
-        return frame.with_columns(
+        left = frame.clear()
+        if 0 in flags[3][:count]:
+            is_open = frame["is_open"] == 1
+            frame, left = frame.filter(is_open), frame.filter(~is_open)
+        frame = frame.with_columns(
             observed_timestamp=_time("observed_timestamp"),
             log_iostream=pl.lit(pl.Series(_STREAMS, dtype=pl.String)).gather("stream"),
             is_partial=pl.col("is_whole") == 0,
@@ -447,16 +469,8 @@ class Scanner:
                 pl.lit(self._ranks).gather(pl.max_horizontal("scan_format", 0))
             ),
             scan_pattern=pl.when(pl.col("known") == HEAD).then("scan_pattern"),
-        ).drop("stream", "is_whole")
-
-    def left(self) -> pl.Series:
-        """Return the numbers of the lines of the last block that are kept as they were."""
-        count = self._library.scan_kept(self._handle, 0)
-        numbers = bytearray(8 * (count + 1))
-        self._library.scan_left(self._handle, _address(numbers))
-        found = pl.from_arrow(_column(pa.int64(), numbers, count))
-        assert isinstance(found, pl.Series)
-        return found
+        ).drop("stream", "is_whole", "is_open")
+        return frame, left.select("line_number", "byte_offset", "byte_length", line="payload")
 
     def tally(self) -> "Tally":
         """Return what was counted of the last block."""
@@ -605,4 +619,13 @@ def can_scan(profile: Profile) -> bool:
     return all(one == JSON_FILE or one in _simple_envelopes() for one in profile.layers)
 
 
-__all__ = ["HEAD", "NO_HEAD", "UNKNOWN", "Scanner", "Tally", "can_scan", "load_library"]
+__all__ = [
+    "HEAD",
+    "NO_HEAD",
+    "UNKNOWN",
+    "Scanner",
+    "Tally",
+    "can_scan",
+    "load_library",
+    "look_with",
+]

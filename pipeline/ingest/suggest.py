@@ -98,7 +98,7 @@ def _unknown_lines(
         if source.error:
             continue
         reading = Reading()
-        for frame, _ in read_lines(source, reading):
+        for frame in read_lines(source, reading):
             profile = profile or detect(frame["line"].head(4000), formats)
             payload = peel(frame["line"], profile.layers)["payload"]
             index = match(payload, formats).format_index

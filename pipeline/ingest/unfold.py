@@ -17,6 +17,8 @@ from typing import Any, Protocol
 
 import polars as pl
 
+from pipeline.ingest.lines import Block
+
 UNFOLDED = {
     "line": pl.String,
     "line_number": pl.Int64,
@@ -83,18 +85,18 @@ def find_unfolder(lines: pl.DataFrame) -> Unfolder | None:
     return None
 
 
-def unfold(blocks: Iterable[tuple[pl.DataFrame, bytes]]) -> Iterator[tuple[pl.DataFrame, bytes]]:
+def unfold(blocks: Iterable[Block]) -> Iterator[Block]:
     """Unfold the blocks of one source where it needs it; other blocks pass as they are."""
     unfolder: Unfolder | None = None
-    for number, (lines, raw) in enumerate(blocks):
+    for number, block in enumerate(blocks):
         if number == 0:
-            unfolder = find_unfolder(lines)
+            unfolder = find_unfolder(block.head(_SAMPLE_LINES))
         if unfolder is None:
-            yield lines, raw
-        elif (rows := unfolder.feed(lines)).height:
-            yield rows, b""
+            yield block
+        elif (rows := unfolder.feed(block.lines)).height:
+            yield Block(rows)
     if unfolder is not None and (rows := unfolder.finish()).height:
-        yield rows, b""
+        yield Block(rows)
 
 
 def part_records(lines: pl.DataFrame, peeled: pl.DataFrame) -> pl.DataFrame | None:

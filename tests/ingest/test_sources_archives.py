@@ -275,5 +275,5 @@ def test_damage_anywhere_never_raises_anything_else(name: str, tmp_path: Path) -
             for source in stream.sources:
                 reading = Reading()
                 if source.error is None:
-                    for frame, _ in read_lines(source, reading):
+                    for frame in read_lines(source, reading):
                         assert frame.height
