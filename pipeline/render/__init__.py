@@ -89,11 +89,14 @@ def render_html(result: "Result") -> str:
     return documents.render_html(result)
 
 
-def render_markdown(result: "Result") -> str:
-    """Return the report as Markdown for a ticket or a pull request."""
+def render_markdown(result: "Result", limit: int | None = None) -> str:
+    """Return the report as Markdown for a ticket or a pull request, at most *limit* bytes long.
+
+    Sections are dropped from the back until it fits, never the summary (default: 60,000 bytes).
+    """
     from pipeline.render import documents
 
-    return documents.render_markdown(result)
+    return documents.render_markdown(result, documents.MARKDOWN_BYTES if limit is None else limit)
 
 
 def facts_json(facts: object) -> str:

@@ -17,20 +17,70 @@ from pipeline.render.untrusted import Untrusted
 from pipeline.render.views import ReportContext
 from pipeline.resources import resource_dir
 
+# GitHub takes 65,536 characters of a comment; something has to stand beside a report.
+MARKDOWN_BYTES = 60_000
+_ALWAYS = 2  # head and summary
+
 
 def render_html(result: Result) -> str:
     """Return the report as one page: styles inside, no request, works without JavaScript."""
     return _render("report.html.j2", build_context(result))
 
 
-def render_markdown(result: Result) -> str:
-    """Return the report in GitHub's Markdown."""
-    return _render("report.md.j2", build_context(result, MARKDOWN))
+def render_markdown(result: Result, limit: int = MARKDOWN_BYTES) -> str:
+    """Return the report in GitHub's Markdown, at most *limit* bytes of UTF-8 long.
+
+    Sections are dropped from the back until it fits, and the end says which; the head and the
+    summary always stand, also where they alone are longer.
+    """
+    values = _values(build_context(result, MARKDOWN))
+    template = environment().get_template("report.md.j2")
+    context = template.new_context(values)
+    parts = {name: _tidy("".join(block(context))) for name, block in template.blocks.items()}
+    kept, note = list(parts), ""
+    while len(kept) > _ALWAYS and _length([parts[one] for one in kept], note) > limit:
+        kept.pop()
+        note = _left_out(parts, kept, limit)
+    return "\n\n".join([parts[one] for one in kept] + ([note] if note else [])) + "\n"
+
+
+def _length(texts: list[str], note: str) -> int:
+    return sum(len(text.encode()) + 2 for text in [*texts, note])
+
+
+def _left_out(parts: dict[str, str], kept: list[str], limit: int) -> str:
+    titles = [
+        text.partition("\n")[0].lstrip("# ") for name, text in parts.items() if name not in kept
+    ]
+    return (
+        f"Left out to keep to {limit:,} bytes: {', '.join(titles)}. "
+        "All sections stand in `report.html`; a higher `--md-limit` shows them here."
+    )
+
+
+def _tidy(text: str) -> str:
+    """Return *text* with one blank line where a template left several; code stays as it is."""
+    lines: list[str] = []
+    fence = ""
+    for line in text.strip("\n").split("\n"):
+        if fence:
+            fence = "" if line == fence else fence
+        elif line.startswith("```"):
+            fence = "`" * (len(line) - len(line.lstrip("`")))
+        elif not line.strip():
+            line = ""
+            if lines and not lines[-1]:
+                continue
+        lines.append(line.rstrip() if not fence else line)
+    return "\n".join(lines)
 
 
 def _render(template: str, context: ReportContext) -> str:
-    values = {item.name: getattr(context, item.name) for item in dataclasses.fields(context)}
-    return environment().get_template(template).render(values)
+    return environment().get_template(template).render(_values(context))
+
+
+def _values(context: ReportContext) -> dict[str, Any]:
+    return {item.name: getattr(context, item.name) for item in dataclasses.fields(context)}
 
 
 @cache

@@ -26,6 +26,7 @@ class Caps:
     charts: int = 12
     candidates: int = 8
     samples: int = 3
+    sample_characters: int = 1900
     endpoints: int = 30
     rows: int = 12
     unclassified: int = 15
@@ -47,6 +48,7 @@ MARKDOWN = Caps(
     findings=25,
     candidates=5,
     samples=1,
+    sample_characters=1100,
     endpoints=12,
     unclassified=8,
     gaps=12,

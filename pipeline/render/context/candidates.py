@@ -65,7 +65,7 @@ def _told_before(basis: Basis, one: Finding) -> Link | None:
 
 
 def _candidate(basis: Basis, number: int, one: Finding) -> CandidateView:
-    told = _told_before(basis, one)
+    told, caps = _told_before(basis, one), basis.caps
     return CandidateView(
         anchor=basis.anchors[one.finding_id],
         number=number,
@@ -93,7 +93,7 @@ def _candidate(basis: Basis, number: int, one: Finding) -> CandidateView:
         location=Untrusted(place_of(one)),
         location_share=percent(one.code_location.share) if one.code_location else "",
         correlates=[Untrusted(_correlate(at)) for at in one.correlates[:8]],
-        samples=[_sample(at) for at in one.samples[: basis.caps.samples]],
+        samples=[_sample(at, caps.sample_characters) for at in one.samples[: caps.samples]],
         changes=[Untrusted(text) for text in _changes_before(basis, one)],
         knowledge=_knowledge(one.knowledge) if told is None else None,
         knowledge_at=told,
@@ -219,13 +219,27 @@ def _correlate(one: Correlate) -> str:
     return f"{one.kind} {one.value}: {percent(one.share)} of the events{against}"
 
 
-def _sample(one: Sample) -> SampleView:
+def _sample(one: Sample, limit: int) -> SampleView:
     return SampleView(
         place=Untrusted(f"{path_tail(one.log_file_path)}:{one.line_number}"),
         time=f"{moment(one.timestamp)} UTC" if one.timestamp else "no time",
         service=Untrusted(one.service_name),
-        body=Untrusted(one.body),
+        body=Untrusted(_without_middle(one.body, limit)),
     )
+
+
+def _without_middle(text: str, limit: int) -> str:
+    """Shorten to about *limit* characters at ends of lines: traces say what failed first or last.
+
+    The last two thirds stay, since most languages print the error and its own frames there.
+    """
+    if len(text) <= limit:
+        return text
+    head = text[: limit // 3].rsplit("\n", 1)[0]
+    tail = text[-(2 * limit // 3) :]
+    tail = tail.partition("\n")[2] if "\n" in tail[: limit // 3] else tail
+    left = len(text) - len(head) - len(tail)
+    return f"{head}\n… ({left:,} characters left out) …\n{tail}"
 
 
 def _knowledge(one: Knowledge | None) -> KnowledgeView | None:
