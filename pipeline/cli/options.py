@@ -34,7 +34,15 @@ SECTIONS = {
         "--redaction-key",
     ),
     "Exit status": ("--fail-on", "--exit-zero"),
-    "What is written": ("--out", "--format", "--json", "--open", "--title", "--author"),
+    "What is written": (
+        "--out",
+        "--format",
+        "--md-limit",
+        "--json",
+        "--open",
+        "--title",
+        "--author",
+    ),
 }
 VERBOSITY = "aftershock.verbosity"
 
@@ -53,6 +61,13 @@ VERBOSE = click.option(
     help="Tell on stderr what is done, a line a step; -vv adds tracebacks to errors.",
 )
 LOGS = click.argument("logs", nargs=-1, required=True, type=click.Path(), metavar="LOGS...")
+MD_LIMIT = click.option(
+    "--md-limit",
+    type=click.IntRange(min=1),
+    metavar="BYTES",
+    help="Most that report.md may hold: sections are left out from its end, never the summary.  "
+    "[default: 60000]",
+)
 OUT = click.option(
     "-o",
     "--out",

@@ -12,6 +12,7 @@ from pipeline.cli.options import (
     EXIT_ZERO,
     FORMATS,
     LOGS,
+    MD_LIMIT,
     OUT,
     OUTPUT,
     QUIET,
@@ -67,6 +68,7 @@ from pipeline.cli.output import documents, open_report, print_result, reported, 
         show_default=True,
         help="Which events get a row in events/*.parquet.",
     ),
+    MD_LIMIT,
     click.option("--title", metavar="TEXT", help="Title of the report."),
     click.option("--author", metavar="TEXT", help="Name under the report's title."),
     STRICT,
@@ -77,6 +79,7 @@ def run(
     now: str | None,
     events: str,
     strict: bool,
+    md_limit: int | None,
     formats: str,
     as_json: bool,
     quiet: bool,
@@ -118,7 +121,13 @@ def run(
             **asked,
         )
         outcome = orchestrate.analyze(
-            logs, settings, out=out, documents=named, now=now, tell=teller(quiet)
+            logs,
+            settings,
+            out=out,
+            documents=named,
+            now=now,
+            md_limit=md_limit,
+            tell=teller(quiet),
         )
         print_result(outcome, out, as_json=as_json, quiet=quiet, color=color, formats=formats)
         if opens:
@@ -192,9 +201,11 @@ def ingest(
     type=click.Path(path_type=Path),
     help="Folder for the documents.  [default: beside the result]",
 )
+@MD_LIMIT
 def report(
     result: Path,
     out: Path | None,
+    md_limit: int | None,
     formats: str,
     as_json: bool,
     opens: bool,
@@ -214,7 +225,7 @@ def report(
         named = documents(formats)
         if opens and "html" not in named:
             raise click.UsageError("--open needs html among the documents of --format")
-        folder, found = orchestrate.render_again(result, out, named)
+        folder, found = orchestrate.render_again(result, out, named, md_limit)
         print_result(found, folder, as_json=as_json, quiet=quiet, color=color, formats=formats)
         if opens:
             open_report(folder / "report.html")

@@ -55,6 +55,7 @@ def analyze(
     out: Path,
     documents: Sequence[str] = ("html", "md", "json"),
     now: str | None = None,
+    md_limit: int | None = None,
     tell: Tell = lambda _: None,
 ) -> Result:
     """Compare *logs* with their baseline; write tables and *documents* to *out*; return the result.
@@ -90,7 +91,7 @@ def analyze(
         staging.write_table(store.EVIDENCE, evidence)
         result = sealed(result, evidence)
         tell("writing the report")
-        for name, text in _documents(result, documents).items():
+        for name, text in _documents(result, documents, md_limit).items():
             staging.write_text(name, text)
         staging.commit()
     return result
@@ -173,23 +174,29 @@ def _version(name: str) -> str:
     return platform.python_version() if name == "python" else version(name)
 
 
-def _documents(result: Result, formats: Sequence[str]) -> dict[str, str]:
+def _documents(result: Result, formats: Sequence[str], md_limit: int | None) -> dict[str, str]:
     """Render what was asked for; the result itself and its criteria are always written."""
     from pipeline import render
 
-    writers = {"html": render.render_html, "md": render.render_markdown}
+    texts = {}
+    if "html" in formats:
+        texts["report.html"] = render.render_html(result)
+    if "md" in formats:
+        texts["report.md"] = render.render_markdown(result, md_limit)
     return {
-        **{f"report.{name}": writers[name](result) for name in formats if name in writers},
+        **texts,
         "result.json": render.to_json(result),
         "criteria.toml": render.render_criteria(result),
     }
 
 
-def render_again(path: Path, out: Path | None, documents: Sequence[str]) -> tuple[Path, Result]:
+def render_again(
+    path: Path, out: Path | None, documents: Sequence[str], md_limit: int | None = None
+) -> tuple[Path, Result]:
     """Render the documents of a finished run from its folder or ``result.json``; return where."""
     source, result = load_result(path)
     folder = out or source.parent
-    store.write_documents(folder, _documents(result, documents))
+    store.write_documents(folder, _documents(result, documents, md_limit))
     return folder, result
 
 

@@ -166,13 +166,21 @@ def _word(word: str, *, is_first: bool) -> str:
     return _coded(begins.group() if begins else "") + coded
 
 
+_MAIL_SIGN = re.compile(r"(?<=[\w.+;-])&#64;(?=\w)")
+
+
 def _coded(text: str) -> str:
     return "".join(f"&#{ord(character)};" for character in text)
 
 
 def _entities(text: str) -> str:
-    """Code all but what Markdown gives no meaning inside a word: the source stays readable."""
-    return _UNSAFE_IN_CODE.sub(lambda found: f"&#{ord(found.group())};", text)
+    """Code all but what Markdown gives no meaning inside a word: the source stays readable.
+
+    GitHub makes a link of an address of mail wherever one stands whole in a text, coded or not, but
+    not across tags.
+    """
+    coded = _UNSAFE_IN_CODE.sub(lambda found: f"&#{ord(found.group())};", text)
+    return _MAIL_SIGN.sub("&#64;</code><code>", coded)
 
 
 def markdown_block(text: Untrusted, limit: int = BLOCK_CHARACTERS) -> str:

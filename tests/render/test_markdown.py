@@ -19,7 +19,7 @@ from tests.render.test_html import HIDDEN, large
 RESULTS = [sample.incident, sample.undecided, sample.quiet]
 TAGS = {
     *("h1", "h2", "h3", "p", "ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td"),
-    *("code", "pre", "em", "strong"),
+    *("code", "pre", "em", "strong", "details", "summary"),
 }
 
 

@@ -113,6 +113,7 @@ def test_a_cell_holds_only_entities_and_plain_characters(text: str) -> None:
     cell = untrusted.markdown_code(Untrusted(text))
 
     inside = cell.removeprefix("<code>").removesuffix("</code>")
+    inside = inside.replace("&#64;</code><code>", "")  # an address of mail is cut in two
     assert not set("|`*<>[]@#!\\~$\n") & set(re.sub(r"&#\d+;", "", inside))
 
 
