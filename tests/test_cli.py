@@ -219,6 +219,14 @@ def test_only_the_documents_that_were_asked_for_are_written(run: Run, place: Pat
     ]  # fmt: skip
 
 
+def test_markdown_keeps_to_the_limit_given(run: Run, place: Path) -> None:
+    run("calm", "--baseline", "24h", "-o", place, "--md-limit", "3000")
+    assert len((place / "report.md").read_bytes()) <= 3000
+
+    run("report", place, "--format", "md", "--md-limit", "9000")
+    assert 3000 < len((place / "report.md").read_bytes()) <= 9000
+
+
 @pytest.mark.parametrize(
     ("environment", "options", "is_colored"),
     [
