@@ -7,6 +7,7 @@ runs the samples of every rule.
 
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -39,6 +40,7 @@ class Rule:
     name: str
     title: str
     literals: tuple[str, ...]
+    gate: tuple[str, ...]
     steps: tuple[Step, ...]
     requires: tuple[str, ...]
     keys: str | None
@@ -72,7 +74,8 @@ def _rule(entry: dict[str, Any], document: dict[str, Any]) -> Rule:
     return Rule(
         name=entry["name"],
         title=entry["title"],
-        literals=tuple(entry.get("literals", ())),
+        literals=_spelt(entry.get("literals", ())),
+        gate=_spelt(entry.get("gate", entry.get("literals", ()))),
         steps=tuple(_steps(entry, document)),
         requires=tuple(entry.get("requires", ())),
         keys=entry.get("keys"),
@@ -81,6 +84,14 @@ def _rule(entry: dict[str, Any], document: dict[str, Any]) -> Rule:
         check=entry.get("check"),
         must=tuple((_sample(text), _sample(expected)) for text, expected in entry["must"]),
         must_not=tuple(map(_sample, entry["must_not"])),
+    )
+
+
+def _spelt(literals: Iterable[str]) -> tuple[str, ...]:
+    return tuple(
+        literal.replace("{-}", between)
+        for literal in literals
+        for between in (("", "_", "-", ".") if "{-}" in literal else ("",))
     )
 
 

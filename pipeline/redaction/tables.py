@@ -29,24 +29,65 @@ def redact_events(events: pl.DataFrame, redactor: Redactor) -> tuple[pl.DataFram
     The second frame has columns `COUNTED`: of each file, the events with a secret of that kind in
     any of their columns. Paths of log files stay as they are.
     """
-    changed: dict[str, pl.Series] = {}
-    for name, dtype in events.schema.items():
-        if name in _OWN:
-            continue
-        column = events[name]
-        if dtype == pl.String:
-            cleaned = redactor(column)
-        elif isinstance(dtype, pl.List) and dtype.inner == pl.String:
-            cleaned = _lists(column, redactor)
-        elif isinstance(dtype, pl.Map):
-            cleaned = _maps(column, redactor)
-        else:
-            continue
-        if cleaned is not column:
-            changed[name] = cleaned
+    changed = _changed(events, redactor)
     if not changed:
         return events, pl.DataFrame(schema=COUNTED)
     return events.with_columns(**changed), _counted(events, changed)
+
+
+def _changed(table: pl.DataFrame, redactor: Redactor) -> dict[str, pl.Series]:
+    """Return the columns of *table* that hold secrets, without these."""
+    texts: dict[str, pl.Series] = {}
+    for name, dtype in table.schema.items():
+        if name not in _OWN and table[name].null_count() < table.height:
+            texts |= _parts(table[name], dtype)
+    cleaned = redactor.clean(texts)
+    for name, dtype in table.schema.items():
+        key, value = f"{name}{_KEY}", f"{name}{_VALUE}"
+        if isinstance(dtype, pl.Map) and key in texts:
+            told = _by_name(texts[key], cleaned[value] if value in cleaned else texts[value])
+            cleaned |= {} if told is None else {value: told}
+    return {
+        name: whole
+        for name, dtype in table.schema.items()
+        if (whole := _whole(table[name], dtype, texts, cleaned)) is not None
+    }
+
+
+_KEY, _VALUE = ".key", ".value"  # no column has a point in its name
+
+
+def _parts(column: pl.Series, dtype: pl.DataType) -> dict[str, pl.Series]:
+    """Return the texts of *column* as columns of strings, a list's and a map's one below the
+    other.
+    """
+    name = column.name
+    if dtype == pl.String:
+        return {name: column}
+    if isinstance(dtype, pl.List) and dtype.inner == pl.String:
+        return {name: column.explode(empty_as_null=False, keep_nulls=False)}
+    if isinstance(dtype, pl.Map):
+        pairs = column.cast(_PAIRS).explode(empty_as_null=False, keep_nulls=False).struct
+        return {name + _KEY: pairs.field("key"), name + _VALUE: pairs.field("value")}
+    return {}
+
+
+def _whole(
+    column: pl.Series,
+    dtype: pl.DataType,
+    texts: Mapping[str, pl.Series],
+    cleaned: Mapping[str, pl.Series],
+) -> pl.Series | None:
+    """Put the cleaned texts of *column* together again; None where nothing changed."""
+    name = column.name
+    if not isinstance(dtype, pl.Map):
+        inner = cleaned.get(name)
+        return inner if inner is None or dtype == pl.String else _folded(column, inner)
+    parts = {part: name + suffix for part, suffix in (("key", _KEY), ("value", _VALUE))}
+    if not any(part in cleaned for part in parts.values()):
+        return None
+    pairs = pl.DataFrame({part: cleaned.get(own, texts[own]) for part, own in parts.items()})
+    return _folded(column.cast(_PAIRS), pairs.to_struct("value")).cast(dtype)
 
 
 def _counted(events: pl.DataFrame, changed: Mapping[str, pl.Series]) -> pl.DataFrame:
@@ -71,12 +112,6 @@ def _as_text(column: pl.Series) -> pl.Series:
     return column.list.join("\n", ignore_nulls=True)
 
 
-def _lists(column: pl.Series, redactor: Redactor) -> pl.Series:
-    inner = column.explode(empty_as_null=False, keep_nulls=False)
-    cleaned = redactor(inner)
-    return column if cleaned is inner else _folded(column, cleaned)
-
-
 def _folded(column: pl.Series, inner: pl.Series) -> pl.Series:
     """Return *column*, a list of the same lengths, with the values *inner*."""
     lengths = column.list.len().fill_null(0)
@@ -95,29 +130,16 @@ def _folded(column: pl.Series, inner: pl.Series) -> pl.Series:
     return joined.select(pl.coalesce("value", "old"))["value"]
 
 
-def _maps(column: pl.Series, redactor: Redactor) -> pl.Series:
-    if column.null_count() == len(column):
-        return column
-    lists = column.cast(_PAIRS)
-    pairs = lists.explode(empty_as_null=False, keep_nulls=False).struct.unnest()
-    cleaned = _pairs(pairs, redactor)
-    if cleaned is pairs:
-        return column
-    return _folded(lists, cleaned.to_struct("value")).cast(column.dtype)
-
-
-def _pairs(pairs: pl.DataFrame, redactor: Redactor) -> pl.DataFrame:
-    """Redact columns `key` and `value`: a value by what it is, and by what its name says."""
-    key, value = redactor(pairs["key"]), redactor(pairs["value"])
-    told = _kinds(pairs["key"])
-    if told is not None:
-        is_secret = told.is_not_null() & (value.str.len_bytes() > 0)
-        is_secret &= ~value.str.contains(harmless()) & ~value.str.contains(MARKER)
-        if is_secret.any():
-            value = ("[redacted:" + told + "]").zip_with(is_secret, value)
-    if key is pairs["key"] and value is pairs["value"]:
-        return pairs
-    return pl.DataFrame({"key": key, "value": value})
+def _by_name(keys: pl.Series, values: pl.Series) -> pl.Series | None:
+    """Return *values* without what is secret by the name of its field; None where nothing is."""
+    kinds = _kinds(keys)
+    if kinds is None:
+        return None
+    is_secret = kinds.is_not_null() & (values.str.len_bytes() > 0)
+    is_secret &= ~values.str.contains(harmless()) & ~values.str.contains(MARKER)
+    if not is_secret.any():
+        return None
+    return ("[redacted:" + kinds + "]").zip_with(is_secret.fill_null(False), values)
 
 
 def _kinds(names: pl.Series) -> pl.Series | None:
@@ -143,19 +165,7 @@ def _literals() -> list[str]:
 
 def redact_columns(table: pl.DataFrame, redactor: Redactor) -> pl.DataFrame:
     """Return a table of counts with its texts redacted; paths of log files stay as they are."""
-    changed = {}
-    for name, dtype in table.schema.items():
-        if name in _OWN:
-            continue
-        column = table[name]
-        if dtype == pl.String:
-            cleaned = redactor(column)
-        elif isinstance(dtype, pl.List) and dtype.inner == pl.String:
-            cleaned = _lists(column, redactor)
-        else:
-            continue
-        if cleaned is not column:
-            changed[name] = cleaned
+    changed = _changed(table, redactor)
     return table.with_columns(**changed) if changed else table
 
 

@@ -2,7 +2,7 @@
 
 import hmac
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 
 import polars as pl
@@ -41,37 +41,62 @@ class Redactor:
             for rule in load_redactions()
             if (pii or not rule.is_personal) and (rule.is_certain or not only_certain)
         )
-        self._gate = sorted({literal for rule in self.rules for literal in rule.literals})
+        self._gate = _shortest(literal for rule in self.rules for literal in rule.gate)
+        self._literals = sorted({literal for rule in self.rules for literal in rule.literals})
         self._ungated = tuple(rule for rule in self.rules if not rule.literals)
 
     def __call__(self, texts: pl.Series) -> pl.Series:
-        """Return *texts* without secrets, in the same order; nulls stay."""
-        rows = self.suspects(texts)
-        if not rows.len():
-            return texts
-        distinct = texts.gather(rows).unique()
-        cleaned = self._cleaned(distinct)
-        is_changed = cleaned.ne_missing(distinct)
-        if not is_changed.any():
-            return texts
-        old, new = distinct.filter(is_changed), cleaned.filter(is_changed)
-        return texts.replace(old, new)
+        """Return *texts* without secrets, in the same order; nulls stay. *texts* itself, where it
+        holds none.
+        """
+        return self.clean({"": texts}).get("", texts)
 
-    def suspects(self, texts: pl.Series) -> pl.Series:
-        """Return the rows of *texts* that a rule has to look at."""
-        may = texts.str.contains_any(self._gate, ascii_case_insensitive=True)
+    def clean(self, columns: Mapping[str, pl.Series]) -> dict[str, pl.Series]:
+        """Return those of *columns* that hold secrets, without these.
+
+        Each distinct text is looked at once, and each pattern is asked once for all columns.
+        """
+        suspects = {name: self._suspects(texts) for name, texts in columns.items()}
+        suspects = {name: texts for name, texts in suspects.items() if len(texts)}
+        if not suspects:
+            return {}
+        distinct = pl.concat([texts.alias("") for texts in suspects.values()]).unique()
+        cleaned = self._cleaned(distinct)
+        is_changed = cleaned != distinct
+        old, new = distinct.filter(is_changed), cleaned.filter(is_changed)
+        return {
+            name: columns[name].replace(old, new)
+            for name, texts in suspects.items()
+            if texts.is_in(old.implode()).any()
+        }
+
+    def _suspects(self, texts: pl.Series) -> pl.Series:
+        """Return the distinct *texts* that a rule may have to look at."""
+        distinct = texts.unique().drop_nulls()
+        may = distinct.str.contains_any(self._gate, ascii_case_insensitive=True)
         for rule in self._ungated:
-            may |= _fits(rule, texts)
-        return may.fill_null(False).arg_true()
+            may |= _fits(rule, distinct)
+        return distinct.filter(may)
 
     def _cleaned(self, texts: pl.Series) -> pl.Series:
-        cleaned = texts.clone()  # scatter writes in place
+        # Marks values that are left, see `rules`; it is no character of a text that is shown.
+        cleaned = texts.str.replace_all(SHIELD, "", literal=True)
+        here = self._present(cleaned)
         for rule in self.rules:
-            rows = _fits(rule, cleaned).fill_null(False).arg_true()
+            if rule.literals and here.isdisjoint(rule.literals):
+                continue
+            rows = _fits(rule, cleaned).arg_true()
             if rows.len():
                 part = cleaned.gather(rows)
-                cleaned = cleaned.scatter(rows, self._applied(rule, part))
+                cleaned = cleaned.clone().scatter(rows, self._applied(rule, part))
         return cleaned
+
+    def _present(self, texts: pl.Series) -> set[str]:
+        """Return which literals are in any of *texts*: most rules concern none of them."""
+        found = texts.str.extract_many(
+            self._literals, ascii_case_insensitive=True, overlapping=True
+        )
+        return set(found.explode().drop_nulls().str.to_lowercase().unique().to_list())
 
     def _applied(self, rule: Rule, texts: pl.Series) -> pl.Series:
         if rule.is_personal:
@@ -83,7 +108,6 @@ class Redactor:
                 continue
             part = texts.gather(rows)
             if step.shield:
-                part = part.str.replace_all(SHIELD, "", literal=True)
                 part = part.str.replace_all(step.shield, f"${{head}}{SHIELD}${{word}}")
             part = part.str.replace_all(step.pattern, step.replacement)
             if step.shield:
@@ -108,6 +132,15 @@ class Redactor:
             return marker(rule.name)
         digest = hmac.new(self.key, value.lower().encode(), "sha256").hexdigest()
         return f"[redacted:{rule.name}:{digest[:_HASH_DIGITS]}]"
+
+
+def _shortest(literals: Iterable[str]) -> list[str]:
+    """Return *literals* without those that hold another one."""
+    kept: list[str] = []
+    for literal in sorted(set(literals), key=lambda text: (len(text), text)):
+        if not any(shorter in literal for shorter in kept):
+            kept.append(literal)
+    return kept
 
 
 def _fits(rule: Rule, texts: pl.Series) -> pl.Series:
