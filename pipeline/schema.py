@@ -105,6 +105,17 @@ ALIASES: Schema = {
     "masks_version": pl.Int64,
 }
 
+# Ordinary lines that were looked for afterwards, by minute.
+CALM: Schema = {
+    "origin": pl.String,
+    "service_name": pl.String,
+    "template_id": pl.String,
+    "bucket_start": TIMESTAMP,
+    "severity_number": pl.Int8,
+    "event_count": pl.Int64,
+    "first_timestamp": TIMESTAMP,
+}
+
 LEDGER: Schema = {
     "log_file_path": pl.String,
     "service_name": pl.String,

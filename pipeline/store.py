@@ -24,7 +24,7 @@ MARKER = OUTPUT_MARKER
 EVENTS_FOLDER = "events"
 TABLES = ("rollup", "minutes", "ledger")
 WINDOWS = "windows"
-TEMPLATES, ALIASES, EVIDENCE = "templates", "aliases", "evidence"
+TEMPLATES, ALIASES, CALM, EVIDENCE = "templates", "aliases", "calm", "evidence"
 # The key in the metadata of `windows.parquet` of what else a run was made with.
 _METADATA = b"aftershock"
 
@@ -172,7 +172,7 @@ def run_files(folder: Path) -> RunFiles:
     events: dict[str, list[Path]] = {}
     for path in sorted((folder / EVENTS_FOLDER).glob("*-*.parquet")):
         events.setdefault(path.name.partition("-")[0], []).append(path)
-    names = (*TABLES, WINDOWS, TEMPLATES, ALIASES, EVIDENCE)
+    names = (*TABLES, WINDOWS, TEMPLATES, ALIASES, CALM, EVIDENCE)
     tables = {name: folder / f"{name}.parquet" for name in names}
     return RunFiles(folder, events, {name: at for name, at in tables.items() if at.exists()})
 

@@ -15,14 +15,17 @@ from pipeline.ingest import load_formats
 from pipeline.ingest.envelopes import load_envelopes
 from pipeline.redaction.rules import load_redactions
 from pipeline.rules import load_rules
-from pipeline.schema import ALIASES, EVENTS, LEDGER, MINUTES, ROLLUP, TEMPLATES
+from pipeline.schema import ALIASES, CALM, EVENTS, LEDGER, MINUTES, ROLLUP, TEMPLATES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 pytestmark = pytest.mark.skipif(not DOCS.is_dir(), reason="the documents are not installed")
 
 
-@pytest.mark.parametrize("table", [EVENTS, ROLLUP, MINUTES, LEDGER, TEMPLATES, ALIASES], ids=len)
+TABLES = [EVENTS, ROLLUP, MINUTES, LEDGER, TEMPLATES, ALIASES, CALM]
+
+
+@pytest.mark.parametrize("table", TABLES, ids=len)
 def test_every_column_is_explained(table: dict[str, object]) -> None:
     text = (DOCS / "columns.md").read_text(encoding="utf-8")
 

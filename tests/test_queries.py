@@ -17,7 +17,7 @@ import polars as pl
 import pytest
 
 from pipeline.resources import resource_dir
-from pipeline.schema import ALIASES, EVENTS, MINUTES, ROLLUP, TIMESTAMP, Schema
+from pipeline.schema import ALIASES, CALM, EVENTS, MINUTES, ROLLUP, TIMESTAMP, Schema
 from pipeline.sql import load_queries, references, run_order
 
 CASES = Path(__file__).parent / "queries"
@@ -33,6 +33,7 @@ RAW: dict[str, Schema] = {
         "window_end": TIMESTAMP,
     },
     "aliases": {**ALIASES},
+    "calm": {**CALM},
     "onsets": {"finding_id": pl.String, "onset": TIMESTAMP},
     "keys": {"key_id": pl.UInt32, "text": pl.String},
     "patterns": {

@@ -84,6 +84,8 @@ class Facts:
     minutes: pl.DataFrame
     seconds: Mapping[WindowName, float]
     services: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    # Has ordinary lines of templates, by their ids, looked for before `level_minutes` is asked.
+    recall: Callable[[Sequence[str]], None] = lambda _: None
 
     def risen(self) -> list[str]:
         """Return the findings that the test calls risen, in order of their ids."""
@@ -123,6 +125,7 @@ def facts_of(
     verdicts: pl.DataFrame,
     minutes: pl.DataFrame,
     seconds: Mapping[WindowName, float],
+    recall: Callable[[Sequence[str]], None] = lambda _: None,
 ) -> Facts:
     """Gather what `find_doubts` reads; *minutes* as `finding_minutes`, with `series_id`."""
     by_finding = services.group_by("finding_id").agg("service_name").iter_rows()
@@ -133,6 +136,7 @@ def facts_of(
         minutes,
         seconds,
         {name: frozenset(own) for name, own in by_finding},
+        recall,
     )
 
 
@@ -215,6 +219,7 @@ def _levels(facts: Facts) -> Iterable[Doubt]:
     risen = facts.risen()
     if not risen:
         return
+    facts.recall(_almost_new(facts, risen))
     others = facts.ask("level_minutes")
     for name in risen:
         rows = others.filter(pl.col("finding_id") == name)
@@ -235,6 +240,23 @@ def _levels(facts: Facts) -> Iterable[Doubt]:
             finding_id=name, partners=_same_template(facts, name),
             minutes=pl.concat([facts.of(name), _counted(rows)]),
         )  # fmt: skip
+
+
+def _almost_new(facts: Facts, risen: Iterable[str]) -> list[str]:
+    """Return the templates of classes that the baseline hardly has, most events first.
+
+    An instance that was replaced early may have logged some.
+    """
+    rows = [facts.totals[name] for name in risen]
+    new = [
+        row
+        for row in rows
+        if row["template_id"] is not None
+        and row["candidate_count"] >= _FEWEST_BEFORE
+        and row["baseline_count"] <= _STILL_OLD * row["candidate_count"]
+    ]
+    new.sort(key=lambda row: (-row["candidate_count"], row["template_id"]))
+    return list(dict.fromkeys(row["template_id"] for row in new))
 
 
 def _same_template(facts: Facts, name: str) -> tuple[str, ...]:

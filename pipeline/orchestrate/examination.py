@@ -1,7 +1,7 @@
 """From the tables of a run to its result: when it is made, and again when it is checked."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +27,7 @@ from pipeline.model import (
 from pipeline.orchestrate.trial import MARTS, MARTS_OF_RISEN, judge
 from pipeline.redaction import Redactor, redact_fields
 from pipeline.rules.knowledge import load_knowledge
+from pipeline.schema import CALM
 from pipeline.sql import Session, load_queries
 from pipeline.sql import title as query_title
 
@@ -47,11 +48,14 @@ def examine(
     tables: Mapping[str, pl.DataFrame],
     basis: Basis,
     redactor: Redactor | None = None,
+    recall: Callable[[Sequence[str]], pl.DataFrame] | None = None,
 ) -> Result:
     """Count, test and explain what was read: *events* by origin, *tables* by name.
 
     The same tables and basis give the same result. No text of it holds a secret as *redactor* (by
-    default, one for secrets alone) knows them, unless the run was asked to leave them.
+    default, one for secrets alone) knows them, unless the run was asked to leave them. *recall*
+    looks for ordinary lines of templates, by their ids, in the logs; where they were looked for
+    before, they are the table *calm*.
     """
     choice = basis.choice
     with Session() as session:
@@ -60,9 +64,15 @@ def examine(
         session.register("minutes", tables["minutes"])
         session.register("windows", choice.table())
         session.register("aliases", tables["aliases"])
+        session.register("calm", tables.get("calm", pl.DataFrame(schema=CALM)))
+
+        def find_calm(template_ids: Sequence[str]) -> None:
+            if recall is not None and template_ids:
+                session.register("calm", recall(template_ids))
+
         marts = {name: session.frame(name) for name in MARTS}
         coverage = find_coverage(marts["service_minutes"], choice)
-        tested = judge(marts, choice, coverage, session.frame)
+        tested = judge(marts, choice, coverage, session.frame, find_calm)
         session.register("onsets", onset_table(tested.onsets))
         for name in MARTS_OF_RISEN:
             marts[name] = session.frame(name)

@@ -79,15 +79,7 @@ def read(
 
     Raises `SourceError` when nothing can be read, `ConservationError` when a line is missing.
     """
-    options = Options(
-        formats=formats_with(Path(settings.formats_dir) if settings.formats_dir else None),
-        zone=settings.zone,
-        keep_all=settings.keeps_all_events,
-        # The machine's clock, whatever moment a run is made for: later lines are of a wrong one.
-        now=datetime.now(UTC),
-        borders=named_borders(settings),
-        services=parse_services(settings.services),
-    )
+    options = options_of(settings)
     rows: list[dict[str, object]] = []
     extents = []
     rollup, minutes = _Sum(merge_rollup), _Sum(merge_minutes)
@@ -116,6 +108,19 @@ def read(
         by_hour = _redacted(by_hour, merge_rollup, redactor)
         by_minute = _redacted(by_minute, merge_minutes, redactor)
     return Tables(by_hour, by_minute, ledger, tuple(extents))
+
+
+def options_of(settings: Settings) -> Options:
+    """Return how streams are read, as *settings* ask for it."""
+    return Options(
+        formats=formats_with(Path(settings.formats_dir) if settings.formats_dir else None),
+        zone=settings.zone,
+        keep_all=settings.keeps_all_events,
+        # The machine's clock, whatever moment a run is made for: later lines are of a wrong one.
+        now=datetime.now(UTC),
+        borders=named_borders(settings),
+        services=parse_services(settings.services),
+    )
 
 
 def redactor_of(settings: Settings) -> Redactor:

@@ -23,6 +23,7 @@ from pipeline.model import (
 )
 from pipeline.orchestrate.calibration import last_calibration
 from pipeline.orchestrate.examination import Basis, basis_text, examine, without_secrets
+from pipeline.orchestrate.levels import recall_of
 from pipeline.orchestrate.reading import (
     Ledger,
     Tell,
@@ -79,15 +80,17 @@ def analyze(
             inputs["baseline"] = read(baseline_streams, "baseline", settings, staging, book, tell)
         inputs["candidate"] = read([candidate_streams], "candidate", settings, staging, book, tell)
         tables = write_tables(staging, inputs) | {"aliases": book.write(staging)}
+        before = [one for own in baseline_streams for one in own]
+        streams = {"baseline": before, "candidate": candidate_streams}
+        recall = recall_of(streams, settings, book, staging)
         choice = choose(settings, moment, inputs)
         run = _run(settings, _Stamp(moment, logs, names))
         basis = Basis(run, choice, last_calibration(out, tell))
         basis = without_secrets(basis, run, redactor_of(settings))
         staging.write_windows(choice.table(), basis_text(basis))
         tell("comparing")
-        result = examine(staging.event_parts, tables, basis, redactor_of(settings))
-        streams = [*candidate_streams, *(one for own in baseline_streams for one in own)]
-        evidence = seal(result, streams)
+        result = examine(staging.event_parts, tables, basis, redactor_of(settings), recall)
+        evidence = seal(result, [*candidate_streams, *before])
         staging.write_table(store.EVIDENCE, evidence)
         result = sealed(result, evidence)
         tell("writing the report")

@@ -1,6 +1,6 @@
 """Which classes rose, by the rate test on their counts, and since when."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -104,9 +104,16 @@ class _Court:
 
 
 def judge(
-    marts: Mapping[str, pl.DataFrame], choice: Choice, coverage: Coverage, ask: Ask
+    marts: Mapping[str, pl.DataFrame],
+    choice: Choice,
+    coverage: Coverage,
+    ask: Ask,
+    recall: Callable[[Sequence[str]], None],
 ) -> Tested:
-    """Run the rate test on every class and on all errors together, and date the regressions."""
+    """Run the rate test on every class and on all errors together, and date the regressions.
+
+    *recall* has ordinary lines of templates looked for, before `level_minutes` is asked.
+    """
     grid = make_grid(choice)
     services = sorted(marts["service_minutes"]["service_name"].unique().to_list())
     covered = service_coverage([EVERYTHING, *services], grid, coverage)
@@ -122,7 +129,7 @@ def judge(
     court = replace(court, audit=audit)
     verdicts, hourly = court.compare(series)
     total_verdict, total_hourly = court.compare(total)
-    premises, verdicts = _audit(marts, minutes, verdicts, court, ask)
+    premises, verdicts = _audit(marts, minutes, verdicts, court, ask, recall)
     audit = audit.with_columns(pl.col("start", "end") + pl.lit(choice.shift))
     ramps = find_ramps(shift_baseline(court.cut(series), choice.shift), baseline, choice.candidate)
     explained = [name for one in premises for name in one.finding_ids]
@@ -143,6 +150,7 @@ def _audit(
     verdicts: pl.DataFrame,
     court: _Court,
     ask: Ask,
+    recall: Callable[[Sequence[str]], None],
 ) -> tuple[list[Premise], pl.DataFrame]:
     """Look for what the input itself may fake, and judge the classes concerned without it.
 
@@ -160,7 +168,13 @@ def _audit(
     )
     seconds = {"baseline": 0.0, "candidate": 0.0, **dict(windows.iter_rows())}
     facts = facts_of(
-        answer, marts["finding_totals"], marts["finding_services"], verdicts, minutes, seconds
+        answer,
+        marts["finding_totals"],
+        marts["finding_services"],
+        verdicts,
+        minutes,
+        seconds,
+        recall,
     )
     doubts = find_doubts(facts)
     retested: dict[int, Mapping[str, object]] = {}

@@ -1,5 +1,6 @@
--- What each class logged at other levels: kept events of its templates and services that count for
--- another kind, by minute. One row per (finding_id, bucket_start, window_name, other_kind).
+-- What each class logged at other levels: events of its templates and services that count for
+-- another kind, or are ordinary, by minute. One row per (finding_id, bucket_start, window_name,
+-- other_kind).
 -- Templates without a word are of many things, and tell nothing. `severity_number` is the lowest.
 with
 
@@ -46,6 +47,28 @@ others as (
         min(timestamp) as first_timestamp
     from events_
     group by service_name, template_id, window_name, kind, bucket_start
+
+    union all
+
+    -- Ordinary lines are not kept. Where some are, all are, or these have a trace.
+    select
+        stg_calm.service_name,
+        stg_calm.template_id,
+        stg_calm.window_name,
+        'calm' as kind,
+        stg_calm.bucket_start,
+        stg_calm.severity_number,
+        stg_calm.event_count,
+        stg_calm.first_timestamp
+    from stg_calm
+    where
+        not exists (
+            select 1 from events_
+            where
+                events_.kind = 'calm'
+                and events_.template_id = stg_calm.template_id
+                and events_.service_name = stg_calm.service_name
+        )
 
 ),
 

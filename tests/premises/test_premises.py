@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from pipeline import orchestrate
@@ -149,9 +150,7 @@ def test_a_rise_of_a_renamed_level_is_a_rise(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("keeps_all", [True, False])
-def test_a_level_below_warning_is_known_where_such_events_are_kept(
-    tmp_path: Path, keeps_all: bool
-) -> None:
+def test_a_level_below_warning_that_was_raised(tmp_path: Path, keeps_all: bool) -> None:
     rng = random.Random(1)
     calm = [replace(record, level="INFO") for record in usual()]
     loud = changed(calm, lambda one: [replace(one, level="ERROR")])
@@ -159,8 +158,34 @@ def test_a_level_below_warning_is_known_where_such_events_are_kept(
 
     result = analyze(tmp_path / "logs", tmp_path / "out", keeps_all=keeps_all)
 
-    assert finding(result, "declined").is_regression is not keeps_all
-    assert finding(result, "ledger segment").is_regression
+    premise = assert_explained(result, "level_renamed", "declined")
+    assert premise.numbers["other_baseline_count"] == sum(one.at < SWITCH for one in calm)
+    assert premise.numbers["other_candidate_count"] == 0
+    assert premise.numbers["other_severity_number"] == 9
+    assert pl.read_parquet(tmp_path / "out" / "calm.parquet").is_empty() is keeps_all
+
+
+def test_a_rise_of_a_raised_level_is_a_rise(tmp_path: Path) -> None:
+    calm = [replace(record, level="INFO") for record in three_times(usual())]
+    result = judged(tmp_path, changed(calm, lambda one: [replace(one, level="ERROR")]))
+
+    assert_beside(result, "level_renamed", "declined")
+
+
+def test_new_errors_beside_ordinary_lines_that_go_on_are_a_rise(tmp_path: Path) -> None:
+    calm = [replace(record, level="INFO") for record in usual()]
+    result = judged(tmp_path, calm, steady(random.Random(5), 20, declined, first=24))
+
+    assert finding(result, "declined").is_regression
+    assert premises(result, "level_renamed") == []
+
+
+def test_the_same_words_of_another_service_raise_no_level(tmp_path: Path) -> None:
+    calm = [replace(record, level="INFO", service="pay") for record in usual()]
+    loud = changed(calm, lambda one: [replace(one, level="ERROR", service="api")])
+    result = judged(tmp_path, loud)
+
+    assert finding(result, "declined").is_regression
 
 
 def test_errors_beside_warnings_that_go_on_are_a_rise(tmp_path: Path) -> None:
