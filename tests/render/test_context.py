@@ -15,6 +15,7 @@ from pipeline.render import figures, render_html, render_markdown, views
 from pipeline.render.documents import environment
 from pipeline.render.views import ReportContext
 from tests.render import sample
+from tests.render.template_types import Reader, fields_of, reachable
 
 TEMPLATES = environment().list_templates(filter_func=lambda name: name.endswith(".j2"))
 FILTERS = {"text", "block", "plain", "md", "md_code", "md_block", "mermaid", "join"}
@@ -33,6 +34,52 @@ def test_templates_read_every_declared_name_and_no_other() -> None:
 
     declared = {item.name for item in dataclasses.fields(ReportContext)}
     assert used - {"assets"} == declared
+
+
+def test_templates_read_every_field_of_every_view_and_no_other() -> None:
+    reader = Reader(environment(), ReportContext)
+    reader.template("report.html.j2")
+    reader.template("report.md.j2")
+
+    assert reader.missing == set()
+    assert reader.names - {"assets"} == {item.name for item in dataclasses.fields(ReportContext)}
+    shown = {kind for kind in reachable(ReportContext) if kind.__module__ == views.__name__}
+    fields = fields_of(shown - {ReportContext})
+    assert [name for key, name in fields.items() if key not in reader.read] == []
+
+
+@dataclasses.dataclass
+class _Leaf:
+    name: str
+    unread: str
+
+
+@dataclasses.dataclass
+class _Root:
+    leaves: list[_Leaf]
+    maybe: _Leaf | None
+    pairs: list[tuple[_Leaf, str]]
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("{% for one in leaves %}{{ one.name }}{% endfor %}", set()),
+        ("{% for one in leaves %}{{ one.naem }}{% endfor %}", {"a: _Leaf.naem"}),
+        ("{% if maybe %}{{ maybe.nmae }}{% endif %}", {"a: _Leaf.nmae"}),
+        ("{% for one, word in pairs %}{{ one.x ~ word }}{% endfor %}", {"a: _Leaf.x"}),
+        ("{% macro m(one) %}{{ one.y }}{% endmacro %}{{ m(leaves[0]) }}", {"a: _Leaf.y"}),
+        ("{% set one = maybe %}{{ one.z }}", {"a: _Leaf.z"}),
+        ("{{ other }}", {"a: other"}),
+    ],
+)
+def test_the_reader_of_templates_finds_what_is_wrong(text: str, missing: set[str]) -> None:
+    reader = Reader(jinja2.Environment(loader=jinja2.DictLoader({"a": text})), _Root)
+    reader.template("a")
+
+    assert reader.missing == missing
+    assert (_Leaf, "unread") in fields_of(reachable(_Root))
+    assert (_Leaf, "unread") not in reader.read
 
 
 def test_every_declared_name_is_documented() -> None:
