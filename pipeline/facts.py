@@ -376,3 +376,87 @@ class ShownFinding:
     finding: Any
     samples: list[ShownSample]
     edges: list[tuple[str, str, str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRun:
+    """One of two runs that are compared: its candidate window, and what was counted in it."""
+
+    path: str
+    run_id: str | None
+    version: str | None
+    start: datetime
+    end: datetime
+    covered_hours: float
+    error_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClassChange:
+    """How one class of errors stands in the later of two runs.
+
+    *status*: new, worse, better, resolved, same or unknown; *reason* says why it is unknown, and
+    *is_blind* that it is so because services were not logging.
+    *relabelled_from* is the class that the earlier run gave the same texts, where it gave another:
+    a change of rules, not of the system. Rates are per covered hour.
+    """
+
+    finding_id: str
+    kind: str
+    error_class: str | None
+    title: str
+    status: str
+    confidence: str
+    reason: str | None
+    is_blind: bool
+    relabelled_from: str | None
+    relabelled_to: str | None
+    before_count: int
+    after_count: int
+    before_rate: float | None
+    after_rate: float | None
+    rate_ratio: float | None
+    rate_ratio_lower: float | None
+    rate_ratio_upper: float | None
+    services: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What changed between two runs; *counts* are of classes by status, and of those relabelled."""
+
+    before: ComparedRun
+    after: ComparedRun
+    counts: dict[str, int]
+    changes: list[ClassChange]
+    notes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionCheck:
+    """A success criterion on later logs: *exposure* is in covered hours, *reason* says what is
+    missing where that is too little; *status* is pass, fail or insufficient.
+    """
+
+    criterion_id: str
+    status: str
+    value: float | None
+    threshold: float
+    exposure: float
+    text: str
+    metric: str
+    value_then: float | None
+    event_count: int | None
+    request_count: int | None
+    minimum_exposure: float
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """All criteria of a run on later logs."""
+
+    run_id: str | None
+    start: datetime | None
+    end: datetime | None
+    criteria: list[CriterionCheck]

@@ -13,6 +13,7 @@ from pipeline.cli.options import JSON
 from pipeline.cli.output import print_text, visible
 
 SHELLS = ("bash", "zsh", "fish")
+SECRETS = frozenset(("redaction-key",))  # whether they are set is told, and no more
 
 
 @analyze.group(short_help="Show options of files and the environment.")
@@ -62,7 +63,8 @@ def show(ctx: click.Context, command: str, origin: bool, as_json: bool) -> None:
         elif source is ParameterSource.DEFAULT_MAP and file is not None:
             is_own = key in file.table.get(command, {}) if command in file.table else False
             where = f"file {file.place(key, command if is_own else '')}"
-        rows.append((key, inner.params[option.name or ""], where))
+        value = inner.params[option.name or ""]
+        rows.append((key, "(set)" if key in SECRETS and value else value, where))
     _print(rows, path, origin=origin, as_json=as_json)
     for name, near in strange_variables(analyze, os.environ).items():
         also = f"; did you mean {near}?" if near else ""

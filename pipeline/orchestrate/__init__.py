@@ -10,6 +10,7 @@ finding), `evidence` (samples found again; `sealing` hashes them); what they sha
 
 from pipeline.orchestrate.asking import open_console
 from pipeline.orchestrate.calibration import calibrate
+from pipeline.orchestrate.comparison import diff, difference_code
 from pipeline.orchestrate.demonstration import demo
 from pipeline.orchestrate.evidence import verify_evidence
 from pipeline.orchestrate.reading import Ledger
@@ -21,6 +22,8 @@ __all__ = [
     "analyze",
     "calibrate",
     "demo",
+    "diff",
+    "difference_code",
     "exit_code",
     "ingest",
     "open_console",

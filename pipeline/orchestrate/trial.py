@@ -68,7 +68,7 @@ MARTS_OF_RISEN = ("finding_samples", "finding_values")
 
 
 @dataclass(frozen=True, slots=True)
-class _Court:
+class Court:
     """What every class is judged by: the windows' buckets, and who logged how much in each."""
 
     choice: Choice
@@ -120,7 +120,7 @@ def judge(
     traffic = service_traffic(marts["service_minutes"], grid)
     baseline = [Window(w.start - choice.shift, w.end - choice.shift) for w in choice.baseline]
     shares = shares_of(marts["finding_services"])
-    court = _Court(choice, grid, baseline, shares, covered, traffic)
+    court = Court(choice, grid, baseline, shares, covered, traffic)
     minutes = marts["finding_minutes"].rename({"finding_id": "series_id"})
     capped = court.capped(minutes)
     series = court.series(capped)
@@ -148,7 +148,7 @@ def _audit(
     marts: Mapping[str, pl.DataFrame],
     minutes: pl.DataFrame,
     verdicts: pl.DataFrame,
-    court: _Court,
+    court: Court,
     ask: Ask,
     recall: Callable[[Sequence[str]], None],
 ) -> tuple[list[Premise], pl.DataFrame]:
@@ -243,7 +243,7 @@ _MOST_DATED = 48
 
 def _service_onsets(
     onsets: Mapping[str, Onset],
-    court: _Court,
+    court: Court,
     services: pl.DataFrame,
     coverage: Coverage,
     audit: pl.DataFrame,

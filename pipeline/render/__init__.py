@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pipeline.facts import (
         Calibration,
         Diagnosis,
+        Difference,
         EvidenceReport,
         FormatCheck,
         FormatDefinition,
@@ -30,6 +31,7 @@ __all__ = [
     "render_criteria",
     "render_definition",
     "render_diagnosis",
+    "render_difference",
     "render_evidence",
     "render_findings",
     "render_format_check",
@@ -195,3 +197,10 @@ def render_findings(shown: "list[ShownFinding]", *, width: int, color: bool) -> 
     from pipeline.render import examined
 
     return "\n".join(examined.render_finding(one, width=width, color=color) for one in shown)
+
+
+def render_difference(found: "Difference", *, width: int, color: bool) -> str:
+    """Return what changed between two runs."""
+    from pipeline.render import comparisons
+
+    return comparisons.render_difference(found, width=width, color=color)
