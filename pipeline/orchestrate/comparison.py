@@ -27,7 +27,7 @@ from pipeline.diagnosis.series import (
 from pipeline.diagnosis.windows import Choice
 from pipeline.errors import ExitCode, PipelineError, UndecidableError
 from pipeline.facts import ClassChange, ComparedRun, Difference
-from pipeline.model import Confidence, State, Window
+from pipeline.model import Confidence, State, Window, WindowName
 from pipeline.orchestrate.examination import read_basis
 from pipeline.orchestrate.reading import Tell, name_errors
 from pipeline.orchestrate.trial import Court
@@ -35,10 +35,13 @@ from pipeline.rules import load_rules, rule_table
 from pipeline.schema import EVENTS, WARN_SEVERITY
 from pipeline.sql import Session
 
-BEFORE, AFTER = "baseline", "candidate"
+# As the rate test calls them, and the parts that a run writes.
+BEFORE: WindowName = "baseline"
+AFTER: WindowName = "candidate"
 # Below this share of its time a service that logs nothing says nothing (as in the rate test).
 _ENOUGH_COVERAGE = 0.8
 _WORSE = (State.INCREASED, State.ESCALATING, State.RETURNED, State.BURST)
+_TITLE_CHARACTERS = 120
 _RARE = "too seldom to tell"
 UNNAMED = "(none)"
 _ORDER = ("new", "worse", "unknown", "better", "resolved", "same")
@@ -168,23 +171,25 @@ def _difference(
     verdicts, _ = court.compare(series)
     changes = _changes(
         marts, series, {row["series_id"]: row for row in verdicts.iter_rows(named=True)},
-        _Logging(marts["service_minutes"], coverage), _relabelled(before, after, marts["finding_totals"]),
+        _Logging(marts["service_minutes"], coverage),
+        _relabelled(before, after, marts["finding_totals"]),
         (before.window, after.window),
     )  # fmt: skip
     counts = {status: sum(one.status == status for one in changes) for status in _ORDER}
     counts["relabelled"] = sum(one.relabelled_to is not None for one in changes)
     runs = [
         _compared(side, name, marts["finding_totals"], coverage)
-        for name, side in ((BEFORE, before), (AFTER, after))
+        for name, side in _named(before, after)
     ]
     return Difference(runs[0], runs[1], counts, changes, _notes(before, after))
 
 
+def _named(before: _Side, after: _Side) -> tuple[tuple[WindowName, _Side], ...]:
+    return (BEFORE, before), (AFTER, after)
+
+
 def _compared(
-    side: _Side,
-    name: Any,
-    totals: pl.DataFrame,
-    coverage: Coverage,  # a window's name
+    side: _Side, name: WindowName, totals: pl.DataFrame, coverage: Coverage
 ) -> ComparedRun:
     seconds = coverage.covered_seconds({EVERYTHING: 1.0}, name, side.window.start, side.window.end)
     errors = totals.filter(pl.col("kind") == "error")[f"{name}_count"].sum()
@@ -252,7 +257,7 @@ def _changes(
                 finding_id=name,
                 kind=row["kind"],
                 error_class=row["error_class"],
-                title=names[name],
+                title=_title(row, names[name]),
                 status=status,
                 confidence=_confidence(status, verdict),
                 reason=reason,
@@ -270,6 +275,12 @@ def _changes(
             )
         )
     return sorted(changes, key=_place)
+
+
+def _title(row: Mapping[str, Any], name: str) -> str:
+    """Return the class with the words that tell it from others of its class."""
+    words = row["exception_type"] or row["template"]
+    return f"{name}: {words[:_TITLE_CHARACTERS]}" if row["error_class"] and words else name
 
 
 def _status(

@@ -1,7 +1,7 @@
 """What changed between two runs, and what became of success criteria, as terminal text."""
 
 from pipeline.facts import ClassChange, ComparedRun, Difference
-from pipeline.render.figures import UNKNOWN, count, many, minute, rate
+from pipeline.render.figures import UNKNOWN, count, many, minute, rate, ratio
 from pipeline.render.inspections import joined, labelled, table_lines
 from pipeline.render.terminal import MIN_WIDTH, Painter, painter
 from pipeline.render.untrusted import terminal_text
@@ -37,7 +37,7 @@ def render_difference(found: Difference, *, width: int, color: bool) -> str:
     if relabelled:
         lines += ["", paint("relabelled: the same errors under another name", _BOLD)]
         lines += [
-            f"  {terminal_text(one.relabelled_from or '')} → {terminal_text(one.relabelled_to or '')}"
+            f"  {terminal_text(f'{one.relabelled_from} → {one.relabelled_to}')}"
             f"  {paint(many(one.after_count, 'event'), _DIM)}"
             for one in relabelled[:_MAX_ROWS]
         ]
@@ -94,7 +94,7 @@ def _rate(value: float | None, number: int) -> str:
 
 
 def _ratio(one: ClassChange) -> str:
-    return f"×{one.rate_ratio:.2g}" if one.rate_ratio is not None else UNKNOWN
+    return ratio(one.rate_ratio)
 
 
 def _name(one: ClassChange) -> str:
