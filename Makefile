@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python -m
 WHEEL_TESTS := tests/demo tests/render tests/rules tests/test_cli.py tests/test_orchestrate.py \
 	tests/test_packaging.py tests/test_queries.py tests/test_sql.py tests/ingest/test_multiline.py
 
-.PHONY: help demo test test-all test-wheel node-tools accuracy bench check docs format clean
+.PHONY: help demo test test-all test-wheel node-tools browser accuracy bench check docs format clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -43,7 +43,10 @@ test-wheel: $(VENV)/.installed-dev  ## tests of every stage against the built wh
 	cd $(WHEEL) && venv/bin/python -I -m pytest -q -n 2 --dist loadfile -o pythonpath=. $(WHEEL_TESTS)
 
 node-tools:  ## what some tests need of npm; without it they are skipped
-	npm install --no-audit --no-fund --prefix tests/tools
+	npm install --no-package-lock --no-audit --no-fund --prefix tests/tools
+
+browser: $(VENV)/.installed-dev node-tools  ## reports in chromium: needs node and chromium
+	$(RUN) pytest -q -m browser tests/browser
 
 accuracy: $(VENV)/.installed-dev  ## how right reading is on real logs beside the repository (../shared/logs)
 	$(RUN) benchmarks.accuracy

@@ -200,15 +200,14 @@ class NodeView:
     key: str
     label: Untrusted
     kind: str
-    anchor: str
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeView:
     """An arrow of the chain, as a row of its table."""
 
-    source: Untrusted
-    target: Untrusted
+    source: Link
+    target: Link
     source_key: str
     target_key: str
     evidence: str

@@ -15,7 +15,7 @@
 
   // What is folded on the screen is wanted on paper.
   addEventListener("beforeprint", () => {
-    for (const one of all("details:not(.data)")) {
+    for (const one of all("details:not(.data, .again)")) {
       if (!one.open) one.open = one.dataset.printed = true;
     }
   });

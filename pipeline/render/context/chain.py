@@ -4,7 +4,7 @@ from pipeline.render import charts
 from pipeline.render.context.basis import Basis
 from pipeline.render.figures import count, duration, percent, ratio
 from pipeline.render.untrusted import Untrusted
-from pipeline.render.views import ChainView, EdgeView, NodeView
+from pipeline.render.views import ChainView, EdgeView, Link, NodeView
 
 _EVIDENCE = {
     "stated": "stated in the trace",
@@ -19,6 +19,10 @@ def chain_view(basis: Basis) -> ChainView | None:
     if not chain.nodes:
         return None
     labels = {node.node_id: node.label for node in chain.nodes}
+    links = {
+        node.node_id: Link(Untrusted(node.label), basis.anchors.get(node.finding_id or "", ""))
+        for node in chain.nodes
+    }
     keys = {node.node_id: f"n{at}" for at, node in enumerate(chain.nodes)}
     edges = [e for e in chain.edges if e.source in keys and e.target in keys]
     said = [f"{labels[e.source]} precedes {labels[e.target]} ({percent(e.share)})" for e in edges]
@@ -29,14 +33,13 @@ def chain_view(basis: Basis) -> ChainView | None:
                 keys[node.node_id],
                 Untrusted(node.label),
                 node.kind,
-                basis.anchors.get(node.finding_id or "", ""),
             )
             for node in chain.nodes
         ],
         edges=[
             EdgeView(
-                source=Untrusted(labels[edge.source]),
-                target=Untrusted(labels[edge.target]),
+                source=links[edge.source],
+                target=links[edge.target],
                 source_key=keys[edge.source],
                 target_key=keys[edge.target],
                 evidence=_EVIDENCE[edge.evidence],
