@@ -18,6 +18,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #if defined(_WIN32)
 #define API __declspec(dllexport)
@@ -42,6 +45,8 @@ enum { NO = 0, YES = 1, UNSURE = 2 };
 #define STACK 512
 #define SET_BYTES 264           /* a byte for each byte, then one for the end of the text */
 #define MAX_AROUND 512
+#define MAX_PAIRS 16
+#define WORDS 32                /* words of severity that were met last */
 #define MAX_STREAMS 3           /* none, stdout, stderr */
 #define MICROS 1000000LL
 #define NONE INT64_MIN
@@ -226,6 +231,25 @@ static int run(const machine *m, i32 program, text t, int is_ascii, i32 *slots) 
     }
 }
 
+/* Whether a program may match a text that begins with *byte*. */
+static int may_begin(const machine *m, i32 program, u8 byte) {
+    if (program < 0 || program >= m->program_count) return 1;
+    const i32 *op = m->code + m->entries[program];
+    for (int steps = 0; steps < 32; steps++) {
+        switch (op[0]) {
+        case BYTE: return op[1] == byte;
+        case SET: return in_set(m, op[1], byte);
+        case SPAN: return op[2] < 1 || in_set(m, op[1], byte);
+        case SPLIT: return in_set(m, op[1], byte) || in_set(m, op[2], byte);
+        case JUMP: op += op[1]; break;
+        case SAVE: op += 2; break;
+        case BEGIN: op += 1; break;
+        default: return 1;
+        }
+    }
+    return 1;
+}
+
 /* ---- What `scan.py` tells ------------------------------------------------------------------ */
 
 /* Groups that are captured; `scan.py` has the same numbers. */
@@ -305,6 +329,9 @@ typedef struct {
     i64 before;                 /* time of the event before; NONE: not known */
 } stream_state;
 
+/* A word of severity that was met, and what it means to a format. */
+typedef struct { const format *f; u8 letters[12]; i32 size, severity; } word;
+
 typedef struct {
     const config *c;
     u8 *scratch; size_t scratch_size;
@@ -319,7 +346,12 @@ typedef struct {
     u8 *format_seen;
     tally total;
     stream_state streams[MAX_STREAMS];
-    u8 firsts[256], pairs[8192]; /* how what is telling begins: a byte, and a bit for each two */
+    u8 begins[MAX_PAIRS][2], pairs[8192]; /* how what is telling begins, and a bit for each two */
+    i32 pair_count;
+    i32 *candidates[256], candidate_counts[256]; /* tests by the first byte of the text */
+    word words[WORDS];
+    size_t last_minute;
+    int has_told;               /* whether the object has a key that tells of an exception */
     int failed;
 } scanner;
 
@@ -364,6 +396,18 @@ static u32 hash_bytes(const u8 *at, size_t size, u32 h) {
    counted, a quote, a backslash, or beyond ASCII. */
 static inline size_t plain_run(const u8 *at, size_t size) {
     size_t i = 0;
+#ifdef __SSE2__
+    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
+    const __m128i blank = _mm_set1_epi8(0x20);
+    for (; i + 16 <= size; i += 16) {
+        __m128i w = _mm_loadu_si128((const __m128i *)(const void *)(at + i));
+        /* Signed: what is beyond ASCII is below a blank as well. */
+        __m128i odd = _mm_or_si128(_mm_cmplt_epi8(w, blank),
+                                   _mm_or_si128(_mm_cmpeq_epi8(w, quote), _mm_cmpeq_epi8(w, slash)));
+        int found = _mm_movemask_epi8(odd);
+        if (found) return i + (size_t)__builtin_ctz((unsigned)found);
+    }
+#else
     while (i + 8 <= size) {
         u64 w;
         memcpy(&w, at + i, 8);
@@ -373,6 +417,7 @@ static inline size_t plain_run(const u8 *at, size_t size) {
         if (odd) break;
         i += 8;
     }
+#endif
     while (i < size) {
         u8 c = at[i];
         if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\') break;
@@ -775,6 +820,7 @@ static int read_object(scanner *s, text t) {
     const u8 *at = t.at;
     size_t size = (size_t)t.size, i = 1;
     if (++s->stamp == 0) return NO;
+    s->has_told = 0;
     if (size < 2 || at[0] != '{' || at[size - 1] != '}') return NO;
     i += blanks(at + i, size - i);
     if (i < size && at[i] == '}') return i + 1 == size ? YES : NO;
@@ -794,6 +840,7 @@ static int read_object(scanner *s, text t) {
         if (k >= 0) {
             if (s->stamps[k] == s->stamp) return NO; /* twice: which one counts is not said */
             s->stamps[k] = s->stamp;
+            s->has_told |= s->c->tells_exception[k] && type != NULL_;
             s->types[k] = type;
             s->values[k] = type <= ESCAPED ? (text){at + i + 1, (i32)n - 2}
                                            : (text){at + i, (i32)n};
@@ -930,6 +977,19 @@ static i32 severity_of(const config *c, const format *f, text word) {
     return 0;
 }
 
+/* The same, with what was asked last kept. */
+static i32 known_severity(scanner *s, const format *f, text t) {
+    if (t.size < 1 || t.size > (i32)sizeof s->words[0].letters) return severity_of(s->c, f, t);
+    word *w = &s->words[(t.at[0] * 7 + t.at[t.size - 1] + t.size) % WORDS];
+    if (w->f != f || w->size != t.size || memcmp(w->letters, t.at, (size_t)t.size)) {
+        w->severity = severity_of(s->c, f, t);
+        w->f = f;
+        w->size = t.size;
+        memcpy(w->letters, t.at, (size_t)t.size);
+    }
+    return w->severity;
+}
+
 static int is_verb_of(const config *c, text method) {
     for (i32 i = 0; i < c->verb_count; i++)
         if (c->verbs[2 * i + 1] == method.size
@@ -939,8 +999,9 @@ static int is_verb_of(const config *c, text method) {
 }
 
 /* Settle what is counted of an event from the cells of its format. */
-static void settle(const config *c, const format *f, const text *cells, int is_ascii, i64 observed,
+static void settle(scanner *s, const format *f, const text *cells, int is_ascii, i64 observed,
                    finding *out) {
+    const config *c = s->c;
     i64 own = NONE;
     int has_zone = 0;
     out->is_counted = 0;
@@ -988,7 +1049,7 @@ static void settle(const config *c, const format *f, const text *cells, int is_a
         if (!is_verb && !has_status) url.at = NULL;
         if (has_status && !is_verb && !has_path) out->status = -1;
     }
-    out->severity = cells[SEVERITY].at ? severity_of(c, f, cells[SEVERITY]) : -1;
+    out->severity = cells[SEVERITY].at ? known_severity(s, f, cells[SEVERITY]) : -1;
     if (cells[SEVERITY].at && out->severity <= 0) return;
     if (out->status >= 0 && out->severity < 9) out->severity = 9; /* that of an answer */
     if (out->severity < 0) out->severity = f->fallback;
@@ -1024,22 +1085,34 @@ static void classify_object(scanner *s, text t, int is_ascii, i64 observed, find
         out->format = c->objects[i];
         out->pattern = 0;
         text cells[STATUS + 1];
-        int is_sure = 1;
+        int is_sure = !s->has_told;
         memset(cells, 0, sizeof cells);
         for (int role = 0; role <= STATUS; role++) {
             int has = read_cell(s, f, role, &cells[role]);
             if (has == UNSURE) is_sure = 0;
             if (has != YES) cells[role] = (text){NULL, 0};
         }
-        for (i32 k = 0; k < c->key_count; k++)
-            if (c->tells_exception[k] && is_there(s, k)) is_sure = 0;
         for (i32 k = 0; k < c->service_count; k++) {
             text found;
             if (read_key(s, c->numbers + c->services + 4 * k, &found) != NO) is_sure = 0;
         }
-        if (is_sure) settle(c, f, cells, is_ascii, observed, out);
+        if (is_sure) settle(s, f, cells, is_ascii, observed, out);
         return;
     }
+}
+
+/* The tests that a text may pass which begins with *byte*; 0 when memory ran out. */
+static int find_candidates(scanner *s, u8 byte) {
+    const config *c = s->c;
+    i32 count = 0, *list = malloc(((size_t)c->test_count + 1) * sizeof(i32));
+    if (!list) return 0;
+    for (i32 i = 0; i < c->test_count; i++)
+        if (may_begin(&c->m, c->tests[i].program, byte)
+            || (c->tests[i].counted >= 0 && may_begin(&c->m, c->tests[i].counted, byte)))
+            list[count++] = i;
+    s->candidates[byte] = list;
+    s->candidate_counts[byte] = count;
+    return 1;
 }
 
 static void classify(scanner *s, text t, int is_ascii, i64 observed, finding *out) {
@@ -1061,8 +1134,9 @@ static void classify(scanner *s, text t, int is_ascii, i64 observed, finding *ou
         classify_object(s, t, is_ascii, observed, out);
         return;
     }
-    for (i32 i = 0; i < c->test_count; i++) {
-        const test *e = &c->tests[i];
+    if (!s->candidates[first] && !find_candidates(s, first)) return;
+    for (i32 i = 0; i < s->candidate_counts[first]; i++) {
+        const test *e = &c->tests[s->candidates[first][i]];
         int fits = e->counted >= 0 ? run(&c->m, e->counted, t, is_ascii, slots) : NO;
         if (fits != YES) fits = run(&c->m, e->program, t, is_ascii, slots);
         if (fits == UNSURE) return;
@@ -1074,7 +1148,7 @@ static void classify(scanner *s, text t, int is_ascii, i64 observed, finding *ou
         out->pattern = e->pattern;
         text cells[STATUS + 1];
         for (int role = 0; role <= STATUS; role++) cells[role] = group(t, slots, role);
-        settle(c, f, cells, is_ascii, observed, out);
+        settle(s, f, cells, is_ascii, observed, out);
         return;
     }
     out->state = NO_HEAD;
@@ -1192,9 +1266,20 @@ static int count_hour(scanner *s, const open_line *o, int stream) {
     return 1;
 }
 
+static void add_minute(minute *e, const open_line *o, int is_request) {
+    e->count++;
+    e->requests += is_request;
+    if (o->time < e->first) e->first = o->time;
+    if (o->time > e->last) e->last = o->time;
+}
+
 static int count_minute(scanner *s, const open_line *o) {
     i64 begin = floor_to(o->time, 60 * MICROS);
     int is_request = o->status >= 0;
+    if (s->last_minute < s->minute_count && s->minutes[s->last_minute].begin == begin) {
+        add_minute(&s->minutes[s->last_minute], o, is_request);
+        return 1;
+    }
     if (s->minute_slots)
         for (size_t i = minute_hash(begin) & (s->minute_slots - 1);;
              i = (i + 1) & (s->minute_slots - 1)) {
@@ -1202,14 +1287,13 @@ static int count_minute(scanner *s, const open_line *o) {
             if (k < 0) break;
             minute *e = &s->minutes[k];
             if (e->begin == begin) {
-                e->count++;
-                e->requests += is_request;
-                if (o->time < e->first) e->first = o->time;
-                if (o->time > e->last) e->last = o->time;
+                add_minute(e, o, is_request);
+                s->last_minute = (size_t)k;
                 return 1;
             }
         }
     if (!grow((void **)&s->minutes, &s->minute_room, s->minute_count + 1, sizeof(minute))) return 0;
+    s->last_minute = s->minute_count;
     s->minutes[s->minute_count++] = (minute){begin, 1, is_request, o->time, o->time};
     int done = rehash(&s->minute_table, &s->minute_slots, s->minute_count);
     if (done < 0) return 0;
@@ -1235,19 +1319,37 @@ static int count_open(scanner *s, open_line *o, int stream) {
     return 1;
 }
 
+static int tells_at(const scanner *s, text t, i32 i) {
+    const config *c = s->c;
+    for (i32 k = 0; k < c->telling_count; k++) {
+        i32 size = c->telling[2 * k + 1];
+        if (size <= t.size - i && !memcmp(c->pool + c->telling[2 * k], t.at + i, (size_t)size))
+            return 1;
+    }
+    return 0;
+}
+
 /* Whether a header may have a frame behind it, which concerns the lines around. */
 static int is_telling(const scanner *s, text t) {
-    const config *c = s->c;
+    i32 i = 0;
     if (t.size < 2 || t.at[0] == '{') return 0;
-    for (i32 i = 0; i + 1 < t.size; i++) {
-        if (!s->firsts[t.at[i]]) continue;
-        u32 pair = (u32)t.at[i] << 8 | t.at[i + 1];
-        if (!(s->pairs[pair >> 3] >> (pair & 7) & 1)) continue;
-        for (i32 k = 0; k < c->telling_count; k++) {
-            i32 size = c->telling[2 * k + 1];
-            if (size <= t.size - i && !memcmp(c->pool + c->telling[2 * k], t.at + i, (size_t)size))
-                return 1;
+#ifdef __SSE2__
+    if (s->pair_count <= MAX_PAIRS)
+        for (; i + 17 <= t.size; i += 16) {
+            __m128i here = _mm_loadu_si128((const __m128i *)(const void *)(t.at + i));
+            __m128i next = _mm_loadu_si128((const __m128i *)(const void *)(t.at + i + 1));
+            __m128i hit = _mm_setzero_si128();
+            for (i32 k = 0; k < s->pair_count; k++)
+                hit = _mm_or_si128(
+                    hit, _mm_and_si128(_mm_cmpeq_epi8(here, _mm_set1_epi8((char)s->begins[k][0])),
+                                       _mm_cmpeq_epi8(next, _mm_set1_epi8((char)s->begins[k][1]))));
+            for (unsigned found = (unsigned)_mm_movemask_epi8(hit); found; found &= found - 1)
+                if (tells_at(s, t, i + __builtin_ctz(found))) return 1;
         }
+#endif
+    for (; i + 1 < t.size; i++) {
+        u32 pair = (u32)t.at[i] << 8 | t.at[i + 1];
+        if ((s->pairs[pair >> 3] >> (pair & 7) & 1) && tells_at(s, t, i)) return 1;
     }
     return 0;
 }
@@ -1602,6 +1704,7 @@ API void scan_close(scanner *s) {
                    s->hour_table, s->minutes, s->minute_table, s->names, s->name_table, s->letters,
                    s->format_seen};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+    for (int i = 0; i < 256; i++) free(s->candidates[i]);
     free(s);
 }
 
@@ -1629,8 +1732,13 @@ API scanner *scan_open(const config *c) {
     for (i32 k = 0; k < c->telling_count; k++) {
         const u8 *t = c->pool + c->telling[2 * k];
         u32 pair = (u32)t[0] << 8 | t[1];
+        if (s->pairs[pair >> 3] >> (pair & 7) & 1) continue;
         s->pairs[pair >> 3] |= (u8)(1 << (pair & 7));
-        s->firsts[t[0]] = 1;
+        if (s->pair_count < MAX_PAIRS) {
+            s->begins[s->pair_count][0] = t[0];
+            s->begins[s->pair_count][1] = t[1];
+        }
+        s->pair_count++;
     }
     for (i32 i = 0; i < s->table_size; i++) s->table[i] = -1;
     for (i32 k = 0; k < c->key_count; k++) {
