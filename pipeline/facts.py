@@ -460,3 +460,46 @@ class Verification:
     start: datetime | None
     end: datetime | None
     criteria: list[CriterionCheck]
+
+
+@dataclass(frozen=True, slots=True)
+class Discrepancy:
+    """One place where a document does not say what the tables of its run give.
+
+    *document* is its file, *section* and *field* the place in it; *printed* is null for what is
+    missing there, *recomputed* for what should not be there.
+    """
+
+    document: str
+    section: str
+    field: str
+    printed: str | None
+    recomputed: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentCheck:
+    """One document compared with its recomputation; *value_count* and *number_count* tell how many
+    values, and how many of them with a digit, were compared.
+    """
+
+    document: str
+    value_count: int
+    number_count: int
+    differences: list[Discrepancy]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportCheck:
+    """The documents of a run against what its tables give when everything is computed again."""
+
+    run_id: str
+    version: str
+    checked_with: str
+    documents: list[DocumentCheck]
+    missing: list[str]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether no document says anything else."""
+        return not any(one.differences for one in self.documents)

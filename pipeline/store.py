@@ -24,6 +24,7 @@ MARKER = OUTPUT_MARKER
 EVENTS_FOLDER = "events"
 TABLES = ("rollup", "minutes", "ledger")
 WINDOWS = "windows"
+DOCUMENTS = ("result.json", "report.html", "report.md", "criteria.toml")
 TEMPLATES, ALIASES, CALM, EVIDENCE = "templates", "aliases", "calm", "evidence"
 # The key in the metadata of `windows.parquet` of what else a run was made with.
 _METADATA = b"aftershock"

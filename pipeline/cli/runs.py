@@ -24,7 +24,15 @@ from pipeline.cli.options import (
     ZONE,
     options,
 )
-from pipeline.cli.output import documents, open_report, print_result, reported, teller
+from pipeline.cli.output import (
+    documents,
+    open_report,
+    print_facts,
+    print_result,
+    reported,
+    teller,
+)
+from pipeline.errors import ExitCode
 
 
 @analyze.command(epilog=EXIT_CODES, short_help="Compare logs with a baseline, and report.")
@@ -202,10 +210,17 @@ def ingest(
     help="Folder for the documents.  [default: beside the result]",
 )
 @MD_LIMIT
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Write nothing: compute every number again from the tables of the run, and name what the "
+    "documents say otherwise. Exit status 1 when they differ.",
+)
 def report(
     result: Path,
     out: Path | None,
     md_limit: int | None,
+    check: bool,
     formats: str,
     as_json: bool,
     opens: bool,
@@ -218,7 +233,11 @@ def report(
     Examples:
       analyze report analysis/
       analyze report analysis/result.json --format md -o elsewhere/
+      analyze report --check analysis/
     """
+    if check:
+        _check(result, md_limit, as_json=as_json, quiet=quiet, color=color)
+        return
     with reported():
         from pipeline import orchestrate
 
@@ -229,6 +248,18 @@ def report(
         print_result(found, folder, as_json=as_json, quiet=quiet, color=color, formats=formats)
         if opens:
             open_report(folder / "report.html")
+
+
+def _check(result: Path, md_limit: int | None, *, as_json: bool, quiet: bool, color: str) -> None:
+    with reported():
+        from pipeline import orchestrate, render
+
+        folder = result if result.is_dir() else result.parent
+        found = orchestrate.check_report(folder, md_limit=md_limit, tell=teller(quiet or as_json))
+        if as_json or not quiet:
+            print_facts(found, render.render_check, as_json=as_json, color=color)
+        if not found.agrees:
+            sys.exit(ExitCode.REGRESSION)
 
 
 @analyze.command(short_help="Write and analyse made-up logs of an incident.")

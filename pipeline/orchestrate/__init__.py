@@ -2,14 +2,16 @@
 
 Only here do the stages meet; each of them knows nothing of the others. This is also the only
 package that asks for the clock, and hands it on. One module a use: `runs` (analyze, ingest, render
-again), `calibration`, `demonstration`, `rulebook`, `asking` (SQL on a finished run), `showing` (one
-finding), `evidence` (samples found again; `sealing` hashes them); what they share is in `reading`
-(logs to tables), `templates` (their book), `windows` (which stretches are compared), `trial`
-(counts to verdicts and onsets) and `examination` (tables to the result).
+again), `calibration`, `demonstration`, `rulebook`; of a finished run `asking` (SQL), `showing` (one
+finding), `evidence` (samples found again; `sealing` hashes them) and `checking` (all computed
+again). What they share is in `reading` (logs to tables), `templates` (their book), `windows` (which
+stretches are compared), `trial` (counts to verdicts and onsets) and `examination` (tables to the
+result).
 """
 
 from pipeline.orchestrate.asking import open_console
 from pipeline.orchestrate.calibration import calibrate
+from pipeline.orchestrate.checking import check_report
 from pipeline.orchestrate.comparison import diff, difference_code
 from pipeline.orchestrate.demonstration import demo
 from pipeline.orchestrate.evidence import verify_evidence
@@ -21,6 +23,7 @@ __all__ = [
     "Ledger",
     "analyze",
     "calibrate",
+    "check_report",
     "demo",
     "diff",
     "difference_code",

@@ -130,7 +130,6 @@ def basis_text(basis: Basis) -> str:
             "calibration": asdict(basis.calibration) if basis.calibration else None,
         },
         default=_iso,
-        sort_keys=True,
     )
 
 

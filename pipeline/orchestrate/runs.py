@@ -94,7 +94,7 @@ def analyze(
         staging.write_table(store.EVIDENCE, evidence)
         result = sealed(result, evidence)
         tell("writing the report")
-        for name, text in _documents(result, documents, md_limit).items():
+        for name, text in documents_of(result, documents, md_limit).items():
             staging.write_text(name, text)
         staging.commit()
     return result
@@ -177,7 +177,9 @@ def _version(name: str) -> str:
     return platform.python_version() if name == "python" else version(name)
 
 
-def _documents(result: Result, formats: Sequence[str], md_limit: int | None) -> dict[str, str]:
+def documents_of(
+    result: Result, formats: Sequence[str], md_limit: int | None = None
+) -> dict[str, str]:
     """Render what was asked for; the result itself and its criteria are always written."""
     from pipeline import render
 
@@ -199,7 +201,7 @@ def render_again(
     """Render the documents of a finished run from its folder or ``result.json``; return where."""
     source, result = load_result(path)
     folder = out or source.parent
-    store.write_documents(folder, _documents(result, documents, md_limit))
+    store.write_documents(folder, documents_of(result, documents, md_limit))
     return folder, result
 
 

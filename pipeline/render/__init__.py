@@ -10,12 +10,14 @@ if TYPE_CHECKING:
         Calibration,
         Diagnosis,
         Difference,
+        DocumentCheck,
         EvidenceReport,
         FormatCheck,
         FormatDefinition,
         FormatSummary,
         LineReading,
         Naming,
+        ReportCheck,
         RuleCheck,
         RuleDefinition,
         RuleSummary,
@@ -24,10 +26,12 @@ if TYPE_CHECKING:
     from pipeline.model import Result
 
 __all__ = [
+    "compare_documents",
     "facts_json",
     "from_json",
     "json_schema",
     "render_calibration",
+    "render_check",
     "render_criteria",
     "render_definition",
     "render_diagnosis",
@@ -204,3 +208,17 @@ def render_difference(found: "Difference", *, width: int, color: bool) -> str:
     from pipeline.render import comparisons
 
     return comparisons.render_difference(found, width=width, color=color)
+
+
+def compare_documents(name: str, printed: str, recomputed: str) -> "DocumentCheck":
+    """Return where the document *name* differs from its recomputation."""
+    from pipeline.render import compare
+
+    return compare.compare(name, printed, recomputed)
+
+
+def render_check(found: "ReportCheck", *, width: int, color: bool) -> str:
+    """Return what the check of a report found."""
+    from pipeline.render import examined
+
+    return examined.render_check(found, width=width, color=color)

@@ -5,7 +5,14 @@ All of it holds text of logs, so every value passes `untrusted.terminal_text`.
 
 from collections.abc import Sequence
 
-from pipeline.facts import EvidenceCheck, EvidenceReport, ShownFinding, ShownSample
+from pipeline.facts import (
+    Discrepancy,
+    EvidenceCheck,
+    EvidenceReport,
+    ReportCheck,
+    ShownFinding,
+    ShownSample,
+)
 from pipeline.model import Finding, HourlyPoint
 from pipeline.render.figures import UNKNOWN, count, duration, many, minute, moment, rate
 from pipeline.render.terminal import MIN_WIDTH, Painter, cut, pad, painter, wrap
@@ -58,6 +65,55 @@ def _checked(one: EvidenceCheck, width: int, paint: Painter) -> list[str]:
 def _place(one: EvidenceCheck) -> str:
     digest = f" #{one.segment_hash[:_HASH_DIGITS]}" if one.segment_hash else ""
     return f"{terminal_text(one.log_file_path)}:{one.line_number}@{one.byte_offset}{digest}"
+
+
+# So many differences tell what happened; all of them are in the JSON.
+_MOST_DIFFERENCES = 40
+
+
+def render_check(found: ReportCheck, *, width: int, color: bool) -> str:
+    """Return each document with what was compared, and where it differs."""
+    width, paint = max(width, MIN_WIDTH), painter(color)
+    lines = []
+    for one in found.documents:
+        number = len(one.differences)
+        verdict = paint(many(number, "difference"), _BAD) if number else paint("agrees", _GOOD)
+        compared = f"{count(one.value_count)} values, {count(one.number_count)} with numbers"
+        lines.append(f"{one.document:<14}{verdict}, {compared}")
+        for at in one.differences[:_MOST_DIFFERENCES]:
+            lines += _differing(at, width)
+        if number > _MOST_DIFFERENCES:
+            lines.append(f"  … and {number - _MOST_DIFFERENCES:,} more: --json names all")
+    if found.missing:
+        lines.append(paint(f"not there: {', '.join(found.missing)}", _DIM))
+    if found.version != found.checked_with and not found.agrees:
+        lines += wrap(
+            f"The run was made by version {terminal_text(found.version)}, this is "
+            f"{terminal_text(found.checked_with)}: what differs may be a change of the program.",
+            width,
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _differing(one: Discrepancy, width: int) -> list[str]:
+    head = wrap(terminal_text(f"{one.section}, {one.field}"), width - 2)
+    room = width - 16
+    shown = [
+        f"    {label:<12}" + ("nothing" if text is None else cut(_around_change(text, other), room))
+        for label, text, other in (
+            ("printed", one.printed, one.recomputed),
+            ("recomputed", one.recomputed, one.printed),
+        )
+    ]
+    return [*(f"  {line}" for line in head), *shown]
+
+
+def _around_change(text: str, other: str | None) -> str:
+    """Return *text* from shortly before the first place where *other* differs."""
+    pairs = zip(text, other or "", strict=False)
+    at = next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(text), len(other or "")))
+    start = max(0, at - 24)
+    return ("…" if start else "") + terminal_text(text[start:])
 
 
 def render_finding(shown: ShownFinding, *, width: int, color: bool) -> str:
