@@ -24,6 +24,7 @@ from pipeline.render.words import (
     STATE_WORDS,
     baseline_words,
     earliest_onset,
+    is_order_known,
     is_risen,
     main_path,
     name_of,
@@ -76,7 +77,8 @@ def _what(result: Result) -> str:
     if found:
         classes = many(len(found), "class", "classes")
         verb, whose = ("is", "its") if len(found) == 1 else ("are", "their")
-        order = ", in order of appearance" if len(found) > 1 else ""
+        is_known = len(found) > 1 and is_order_known(found, result.chain)
+        order = ", in order of appearance" if is_known else ""
         return f"{classes} {verb} above what {whose} baseline explains{order}: {_names(found)}."
     risen = [one for one in result.findings if is_risen(one)]
     if not risen:
@@ -103,7 +105,10 @@ def _undecided(result: Result) -> str:
 
 
 def _names(found: Sequence[Finding]) -> str:
-    names = list(dict.fromkeys(_quoted(name_of(one)) for one in found))
+    counts = Counter(_quoted(name_of(one)) for one in found)
+    names = [
+        f"{name} ({number} messages)" if number > 1 else name for name, number in counts.items()
+    ]
     shown = ", ".join(names[:_MAX_NAMES])
     return f"{shown} and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else shown
 

@@ -244,7 +244,6 @@ class EndpointView:
     change: str
     interval: str
     dominant: Link | None
-    source: Untrusted
     keys: str
 
 
@@ -474,6 +473,7 @@ class ReportContext:
     changes: list[ChangeView] = field(metadata={"help": "restarts, deploys and the like"})
     chain: ChainView | None = field(metadata={"help": "the failure chain, null without nodes"})
     endpoints: list[EndpointView] = field(metadata={"help": "endpoints that fail more"})
+    endpoint_sources: Untrusted = field(metadata={"help": "which lines the requests are from"})
     unaffected: list[EndpointView] = field(metadata={"help": "the other endpoints"})
     unaffected_more: str = field(metadata={"help": "how many more there are, or empty"})
     services: list[ServiceView] = field(metadata={"help": "regressed events by service"})

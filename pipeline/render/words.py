@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pipeline.model import (
@@ -123,11 +124,70 @@ def explaining(result: Result) -> list[Premise]:
 
 
 def regressions_of(result: Result) -> list[Finding]:
-    """Return the regressions in order of first appearance."""
-    found = [finding for finding in result.findings if finding.is_regression]
-    return sorted(
+    """Return the regressions in order of first appearance (`in_order`)."""
+    return in_order((one for one in result.findings if one.is_regression), result.chain)
+
+
+def in_order(found: Iterable[Finding], chain: Chain) -> list[Finding]:
+    """Return *found* by first appearance; what the chain shows to precede another stands before it.
+
+    An onset is an estimate: where it and the evidence of single requests differ, that counts more.
+    """
+    waiting = sorted(
         found, key=lambda one: (appeared(one) is None, appeared(one) or 0, one.finding_id)
     )
+    before = _predecessors(chain)
+    ordered: list[Finding] = []
+    while waiting:
+        ids = {one.finding_id for one in waiting}
+        free = (one for one in waiting if not before.get(one.finding_id, set()) & ids)
+        ordered.append(next(free, waiting[0]))
+        waiting.remove(ordered[-1])
+    return ordered
+
+
+def is_order_known(ordered: Sequence[Finding], chain: Chain) -> bool:
+    """Tell whether each of *ordered* is known to have begun before the next.
+
+    By the chain, by the first lines where both are new, or by onsets whose intervals are apart.
+    """
+    before = _predecessors(chain)
+    return all(
+        one.finding_id in before.get(next_.finding_id, set()) or _is_earlier(one, next_)
+        for one, next_ in pairwise(ordered)
+    )
+
+
+def _is_earlier(one: Finding, other: Finding) -> bool:
+    if one.state is other.state is State.NEW and one.first_seen and other.first_seen:
+        return one.first_seen < other.first_seen
+    if one.onset_upper is None or other.onset_lower is None:
+        return False
+    return one.onset_upper < other.onset_lower
+
+
+def _predecessors(chain: Chain) -> dict[str, set[str]]:
+    """Return finding id to those that precede it on more than a hypothesis; never itself."""
+    sources: dict[str, list[str]] = {}
+    for edge in chain.edges:
+        if edge.grade != "hypothesis":
+            sources.setdefault(edge.target, []).append(edge.source)
+    ids = {node.node_id: node.finding_id for node in chain.nodes}
+    found: dict[str, set[str]] = {}
+    for node_id, finding_id in ids.items():
+        if finding_id is not None:
+            seen: set[str] = set()
+            waiting = list(sources.get(node_id, ()))
+            while waiting:
+                at = waiting.pop()
+                if at not in seen:
+                    seen.add(at)
+                    waiting += sources.get(at, ())
+            found[finding_id] = {name for at in seen if (name := ids.get(at))}
+    return {  # two that precede each other, or itself, are not ordered by that
+        name: {one for one in before if name not in found.get(one, ())}
+        for name, before in found.items()
+    }
 
 
 def appeared(finding: Finding) -> datetime | None:

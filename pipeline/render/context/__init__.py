@@ -16,7 +16,7 @@ from pipeline.render.context.basis import (
 )
 from pipeline.render.context.candidates import candidate_views, intro
 from pipeline.render.context.chain import chain_view
-from pipeline.render.context.endpoints import endpoint_view, service_views
+from pipeline.render.context.endpoints import endpoint_view, service_views, sources_of
 from pipeline.render.context.filters import filters
 from pipeline.render.context.header import setting, settings_lines, window_view
 from pipeline.render.context.health import column, evidence_view
@@ -133,6 +133,7 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
         changes=[change_view(one) for one in result.changes[: caps.gaps]],
         chain=chain_view(basis),
         endpoints=[endpoint_view(basis, one) for one in affected[: caps.endpoints]],
+        endpoint_sources=Untrusted(sources_of(result.endpoints)),
         unaffected=[endpoint_view(basis, one) for one in others[: caps.endpoints]],
         unaffected_more=count_more(
             max(len(affected) - caps.endpoints, 0) + max(len(others) - caps.endpoints, 0)

@@ -9,7 +9,7 @@ from pipeline.render.charts import Slot, slots
 from pipeline.render.figures import machine_time, minute
 from pipeline.render.untrusted import Untrusted
 from pipeline.render.views import Link, Moment
-from pipeline.render.words import appeared, is_risen, name_of, regressions_of, state_counts
+from pipeline.render.words import in_order, is_risen, name_of, regressions_of, state_counts
 
 # Sparklines share a floor of a twentieth of the highest rate, one event an hour at least: scaled
 # to its own maximum, a single error looks like an outage.
@@ -63,8 +63,9 @@ class Basis:
     def __init__(self, result: Result, caps: Caps) -> None:
         self.result = result
         self.caps = caps
-        self.risen = sorted((one for one in result.findings if is_risen(one)), key=by_appearance)
         self.regressions = regressions_of(result)
+        others = (one for one in result.findings if is_risen(one) and not one.is_regression)
+        self.risen = [*self.regressions, *in_order(others, result.chain)]
         self.carded = self.regressions or self.risen or self.undecided()
         self.cards = self.carded[: caps.candidates]
         self.anchors = {one.finding_id: f"c{at}" for at, one in enumerate(self.cards, start=1)}
@@ -107,12 +108,6 @@ def _service_names(result: Result) -> list[str]:
     named |= {one.service_name for one in result.coverage.gaps}
     named |= {one.service_name for one in result.changes}
     return sorted(named | {one.service_name for one in result.coverage.sources if one.service_name})
-
-
-def by_appearance(finding: Finding) -> tuple[bool, bool, datetime | int, str]:
-    """Return the key by which findings stand in the table: regressions first, then by time."""
-    began = appeared(finding)
-    return (not finding.is_regression, began is None, began or 0, finding.finding_id)
 
 
 def tone_of(finding: Finding) -> str:

@@ -36,8 +36,8 @@ def intro(basis: Basis) -> str:
     """Say what the cards are."""
     if basis.regressions:
         return (
-            "One card for each class that rose, in order of appearance. A class is at most the "
-            "first failure seen here; what made it fail lies outside of its own lines."
+            "One card for each class that rose, earliest first where that can be told. A class is "
+            "at most the first failure seen here; what made it fail lies outside of its own lines."
         )
     if basis.risen:
         return (

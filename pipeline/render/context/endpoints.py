@@ -1,6 +1,7 @@
 """Endpoints and services before and after."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 from pipeline.model import Endpoint
 from pipeline.render.context.basis import Basis
@@ -18,12 +19,23 @@ def endpoint_view(basis: Basis, one: Endpoint) -> EndpointView:
         failures=f"{count(one.baseline_failure_count)} → {count(one.candidate_failure_count)}",
         baseline_share=_share(one.baseline_failure_count, one.baseline_request_count),
         candidate_share=_share(one.candidate_failure_count, one.candidate_request_count),
-        change=UNKNOWN if one.rate_ratio is None else f"{TIMES} {ratio(one.rate_ratio)}",
-        interval=interval(one.rate_ratio_lower, one.rate_ratio_upper),
+        change=_change(one),
+        interval=interval(one.rate_ratio_lower, one.rate_ratio_upper) if one.rate_ratio else "",
         dominant=basis.link(one.dominant_finding_id),
-        source=Untrusted(one.source),
         keys=_keys(basis, one),
     )
+
+
+def _change(one: Endpoint) -> str:
+    """Return the ratio; where nothing failed before, only its lower end is known."""
+    if one.rate_ratio is not None:
+        return f"{TIMES} {ratio(one.rate_ratio)}"
+    return f"at least {TIMES} {ratio(one.rate_ratio_lower)}" if one.rate_ratio_lower else UNKNOWN
+
+
+def sources_of(endpoints: Iterable[Endpoint]) -> str:
+    """Say which lines the requests are from."""
+    return ", ".join(sorted({one.source for one in endpoints if one.source}))
 
 
 def service_views(basis: Basis) -> list[ServiceView]:

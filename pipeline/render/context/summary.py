@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.model import Finding, Result, Verdict
+from pipeline.model import Finding, Result, State, Verdict
 from pipeline.render import charts
 from pipeline.render.context.basis import Basis, tone_of
 from pipeline.render.figures import bars, count, rate
@@ -66,9 +66,18 @@ def finding_row(basis: Basis, one: Finding) -> FindingRow:
 
 
 def unchanged_names(basis: Basis) -> list[str]:
-    """Return the classes that were tested and found unchanged."""
-    names = [basis.names[one] for one in basis.result.unchanged if one in basis.names]
-    return list(dict.fromkeys(names))
+    """Return the classes that were tested and found as before, those with a name of theirs first.
+
+    What is new and too rare to be a rise is neither: it stands among the others.
+    """
+    tested = set(basis.result.unchanged)
+    found = [
+        one
+        for one in basis.result.findings
+        if one.finding_id in tested and one.state is State.STEADY
+    ]
+    ordered = sorted(found, key=lambda one: one.error_class is None)
+    return list(dict.fromkeys(name_of(one) for one in ordered))
 
 
 def _halved(values: Sequence[float | None], most: int) -> list[float | None]:
