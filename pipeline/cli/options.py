@@ -176,7 +176,7 @@ OUTPUT = options(
         default="html,md,json",
         show_default=True,
         metavar="LIST",
-        help="Which documents to write: html, md, json.",
+        help="Which documents to write: html, md, json, junit, csv.",
     ),
     click.option(
         "--json", "as_json", is_flag=True, help="Print result.json on stdout and nothing else."

@@ -19,7 +19,7 @@ from pipeline.errors import PipelineError
 if TYPE_CHECKING:
     from pipeline.model import Result
 
-_DOCUMENTS = ("html", "md", "json")
+_DOCUMENTS = ("html", "md", "json", "junit", "csv")
 
 
 @contextlib.contextmanager
@@ -45,9 +45,8 @@ def verbosity() -> int:
 
 def tell_error(message: str, hint: str | None) -> None:
     """Tell on stderr what went wrong, and what to do."""
-    click.echo(f"error: {visible(message)}", err=True)
-    if hint:
-        click.echo(f"  hint: {visible(hint)}", err=True)
+    text = f"error: {visible(message)}" + (f"\n  hint: {visible(hint)}" if hint else "")
+    click.echo(_inert(text) if in_actions() else text, err=True)
 
 
 def tell_usage(error: click.ClickException) -> None:
@@ -117,6 +116,8 @@ def print_result(
         width = shutil.get_terminal_size((100, 40)).columns
         files = [out / f"report.{name}" for name in ("html", "md") if name in formats]
         files += [out / "result.json"] if "json" in formats else []
+        files += [out / "junit.xml"] if "junit" in formats else []
+        files += [out / "findings.csv"] if "csv" in formats else []
         text = render_terminal(
             found, width=min(width, 140), color=wants_color(color), files=[str(f) for f in files]
         )
@@ -145,10 +146,31 @@ def print_facts(found: object, as_text: Callable[..., str], *, as_json: bool, co
         print_text(as_text(found, width=width, color=wants_color(color)))
 
 
+def in_actions() -> bool:
+    """Tell whether this is a job of GitHub Actions, where lines of output may be commands."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
 def print_text(text: str | bytes) -> None:
     """Print on stdout; a reader who has left is no error."""
+    if in_actions():
+        text = _inert(text.decode() if isinstance(text, bytes) else text)
+    print_raw(text)
+
+
+def print_raw(text: str | bytes, *, to_stderr: bool = False) -> None:
+    """Print what may hold commands of a CI, and no text of logs but what was escaped for these."""
     with until_closed():
-        click.echo(text, color=True, nl=False)
+        click.echo(text, color=True, nl=False, err=to_stderr)
+
+
+def _inert(text: str) -> str:
+    """Return *text* with nothing in it that the runner of GitHub Actions takes for a command."""
+    from pipeline.render.untrusted import github_inert
+
+    if text.startswith(("{", "[")):
+        return text.replace("##[", "\\u0023#[")  # JSON: the same value, written otherwise
+    return github_inert(text)
 
 
 @contextlib.contextmanager

@@ -32,6 +32,7 @@ from pipeline.cli.output import (
     reported,
     teller,
 )
+from pipeline.cli.publish import PUBLISH, publish
 from pipeline.errors import ExitCode
 
 
@@ -69,6 +70,7 @@ from pipeline.errors import ExitCode
     EXIT_ZERO,
     OUT,
     OUTPUT,
+    PUBLISH,
     click.option(
         "--events",
         type=click.Choice(["candidates", "all"]),
@@ -94,6 +96,8 @@ def run(
     opens: bool,
     color: str,
     exit_zero: bool,
+    junit: Path | None,
+    github: bool | None,
     formats_dir: Path | None,
     rules_dir: Path | None,
     **asked: Any,  # noqa: ANN401  # click passes the rest by name
@@ -138,6 +142,7 @@ def run(
             tell=teller(quiet),
         )
         print_result(outcome, out, as_json=as_json, quiet=quiet, color=color, formats=formats)
+        publish(outcome, out, formats=named, junit=junit, github=github, as_json=as_json)
         if opens:
             open_report(out / "report.html")
         sys.exit(0 if exit_zero else orchestrate.exit_code(outcome, settings.fail_on))
@@ -202,6 +207,7 @@ def ingest(
 @analyze.command(short_help="Write the documents of a finished run again.")
 @click.argument("result", type=click.Path(path_type=Path))
 @OUTPUT
+@PUBLISH
 @click.option(
     "-o",
     "--out",
@@ -226,6 +232,8 @@ def report(
     opens: bool,
     quiet: bool,
     color: str,
+    junit: Path | None,
+    github: bool | None,
 ) -> None:
     """Render the documents of a finished run again, from its folder or result.json.
 
@@ -246,6 +254,7 @@ def report(
             raise click.UsageError("--open needs html among the documents of --format")
         folder, found = orchestrate.render_again(result, out, named, md_limit)
         print_result(found, folder, as_json=as_json, quiet=quiet, color=color, formats=formats)
+        publish(found, folder, formats=named, junit=junit, github=github, as_json=as_json)
         if opens:
             open_report(folder / "report.html")
 

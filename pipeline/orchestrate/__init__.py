@@ -16,7 +16,7 @@ from pipeline.orchestrate.comparison import diff, difference_code
 from pipeline.orchestrate.demonstration import demo
 from pipeline.orchestrate.evidence import verify_evidence
 from pipeline.orchestrate.reading import Ledger
-from pipeline.orchestrate.runs import analyze, exit_code, ingest, render_again
+from pipeline.orchestrate.runs import analyze, exit_code, ingest, render_again, write_junit
 from pipeline.orchestrate.showing import show
 
 __all__ = [
@@ -33,4 +33,5 @@ __all__ = [
     "render_again",
     "show",
     "verify_evidence",
+    "write_junit",
 ]

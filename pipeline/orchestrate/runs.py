@@ -188,6 +188,10 @@ def documents_of(
         texts["report.html"] = render.render_html(result)
     if "md" in formats:
         texts["report.md"] = render.render_markdown(result, md_limit)
+    if "junit" in formats:
+        texts["junit.xml"] = render.render_junit(result)
+    if "csv" in formats:
+        texts |= render.render_csv(result)
     return {
         **texts,
         "result.json": render.to_json(result),
@@ -203,6 +207,13 @@ def render_again(
     folder = out or source.parent
     store.write_documents(folder, documents_of(result, documents, md_limit))
     return folder, result
+
+
+def write_junit(result: Result, path: Path) -> None:
+    """Write JUnit's XML to the file *path*."""
+    from pipeline.render import render_junit
+
+    store.write_documents(path.parent, {path.name: render_junit(result)})
 
 
 def load_result(path: Path) -> tuple[Path, Result]:

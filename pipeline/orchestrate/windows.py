@@ -1,5 +1,6 @@
 """Which moment a run is made for, and which windows it compares."""
 
+import os
 import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,13 +16,18 @@ from pipeline.orchestrate.reading import Tables
 
 
 def moment_of(now: str | None, settings: Settings) -> datetime:
-    """Return the moment of a run: the one that *now* names, else the clock's."""
+    """Return the moment of a run: the one that *now* names, else SOURCE_DATE_EPOCH, by which builds
+    are made reproducible, else the clock's.
+    """
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if now is None and epoch:
+        now = f"@{epoch}"
     if now is None:
         return datetime.now(UTC).replace(microsecond=0)
     moment = parse_absolute(now, settings.zone)
     if moment is None:
         raise UsageError(
-            f"--now must name a moment by itself, not {now!r}",
+            f"--now or SOURCE_DATE_EPOCH must name a moment by itself, not {now!r}",
             hint="use ISO 8601 such as 2026-03-02T10:00Z, or @epoch",
         )
     return moment

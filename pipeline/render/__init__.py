@@ -1,4 +1,4 @@
-"""A `Result` as JSON, HTML, Markdown, terminal text and TOML.
+"""A `Result` as JSON, HTML, Markdown, terminal text, TOML, JUnit XML, CSV, and for GitHub Actions.
 
 Importing this package is cheap: what a document needs is imported when that document is made.
 """
@@ -6,6 +6,8 @@ Importing this package is cheap: what a document needs is imported when that doc
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipeline.facts import (
         Calibration,
         Diagnosis,
@@ -26,13 +28,16 @@ if TYPE_CHECKING:
     from pipeline.model import Result
 
 __all__ = [
+    "SUMMARY_BYTES",
     "compare_documents",
     "facts_json",
     "from_json",
     "json_schema",
+    "render_annotations",
     "render_calibration",
     "render_check",
     "render_criteria",
+    "render_csv",
     "render_definition",
     "render_diagnosis",
     "render_difference",
@@ -41,12 +46,15 @@ __all__ = [
     "render_format_check",
     "render_format_list",
     "render_html",
+    "render_junit",
     "render_line",
     "render_markdown",
     "render_naming",
+    "render_outputs",
     "render_rule",
     "render_rule_check",
     "render_rule_list",
+    "render_summary",
     "render_taken",
     "render_terminal",
     "to_json",
@@ -103,6 +111,45 @@ def render_markdown(result: "Result", limit: int | None = None) -> str:
     from pipeline.render import documents
 
     return documents.render_markdown(result, documents.MARKDOWN_BYTES if limit is None else limit)
+
+
+# So much Markdown a step of GitHub Actions may add to the job summary.
+SUMMARY_BYTES = 2**20
+
+
+def render_junit(result: "Result") -> str:
+    """Return JUnit's XML: a test case a class of errors, a failure a regression."""
+    from pipeline.render import junit
+
+    return junit.render_junit(result)
+
+
+def render_csv(result: "Result") -> dict[str, str]:
+    """Return the lists of the result as CSV, by the name of the file."""
+    from pipeline.render import sheets
+
+    return sheets.render_csv(result)
+
+
+def render_annotations(result: "Result") -> str:
+    """Return at most ten annotations for GitHub Actions, the worst first."""
+    from pipeline.render import github
+
+    return github.render_annotations(result)
+
+
+def render_summary(result: "Result", room: int = SUMMARY_BYTES) -> str:
+    """Return the job summary for GitHub Actions, at most *room* bytes long."""
+    from pipeline.render import github
+
+    return github.render_summary(result, room)
+
+
+def render_outputs(result: "Result", files: "Sequence[tuple[str, str]]") -> str:
+    """Return what later steps of GitHub Actions can ask for: verdict, regressions, *files*."""
+    from pipeline.render import github
+
+    return github.render_outputs(result, files)
 
 
 def facts_json(facts: object) -> str:

@@ -211,3 +211,44 @@ def toml_string(text: str) -> str:
         else:
             out.append(character)
     return f'"{"".join(out)}"'
+
+
+# What a spreadsheet takes for the beginning of a formula, also written wide.
+_FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+
+
+def csv_text(text: Untrusted, limit: int = INLINE_CHARACTERS) -> str:
+    """Return the text of a cell: one line, and no formula for whoever opens it in a spreadsheet."""
+    shown = visible(text.reveal(), limit)
+    begins = shown.lstrip(" \u00a0\u3000")[:1]
+    return f"'{shown}" if begins in _FORMULA and begins else shown
+
+
+def xml_text(text: Untrusted, limit: int = INLINE_CHARACTERS, *, is_block: bool = False) -> str:
+    """Return text for a writer of XML, which escapes markup: only characters that XML 1.0 has."""
+    return visible(text.reveal(), limit, is_block=is_block)
+
+
+def github_message(text: Untrusted, limit: int = INLINE_CHARACTERS) -> str:
+    """Return the message of a workflow command of GitHub Actions."""
+    return _escaped(visible(text.reveal(), limit), "%\r\n")
+
+
+def github_property(text: Untrusted, limit: int = CELL_CHARACTERS) -> str:
+    """Return the value of a property of a workflow command."""
+    return _escaped(visible(text.reveal(), limit), "%\r\n:,")
+
+
+def _escaped(text: str, characters: str) -> str:
+    return "".join(f"%{ord(c):02X}" if c in characters else c for c in text)
+
+
+_COMMAND = re.compile(r"(?:^|(?<=\r))(\s*):(?=:)", re.MULTILINE)
+
+
+def github_inert(text: str) -> str:
+    """Return lines of which the runner of GitHub Actions takes none for a command.
+
+    It looks for ``::`` at the beginning of a line, after blanks, and for ``##[`` anywhere.
+    """
+    return _COMMAND.sub(r"\1: ", text).replace("##[", "## [")
