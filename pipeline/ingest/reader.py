@@ -95,12 +95,14 @@ class Options:
     *borders* are times at which the hours of the rollup are cut, so that windows which begin
     within an hour can be counted. *services* are the user's names for who writes what.
     The compiled scanner, where there is one, reads streams of *least_scanned_bytes* or more, unless
-    every event is kept.
+    every event is kept. *texts*: only events are kept, whatever they are, whose first line holds
+    one of them.
     """
 
     formats: tuple[Format, ...]
     zone: str | None = None
     keep_all: bool = False
+    texts: tuple[str, ...] = ()
     now: datetime | None = None
     block_bytes: int = BLOCK_BYTES
     borders: tuple[datetime, ...] = ()
@@ -501,12 +503,18 @@ class Reader:
             events, heads.objects, self.identity, self.options.services, self.stream.name
         )
         self._count(done, events)
-        kept = events if self.options.keep_all else events.filter(_is_candidate())
+        kept = self._kept(events)
         return Batch(
             self._detailed(kept, done, heads, profile),
             _rollup(events, self.options.borders),
             _minutes(events),
         )
+
+    def _kept(self, events: pl.DataFrame) -> pl.DataFrame:
+        if self.options.texts:
+            texts = list(self.options.texts)
+            return events.filter(pl.col("payload").str.contains_any(texts).fill_null(False))
+        return events if self.options.keep_all else events.filter(_is_candidate())
 
     def _count(self, done: pl.DataFrame, events: pl.DataFrame) -> None:
         lines = done.group_by("source").agg(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from pipeline.ingest.decompress import Content, Raw
+from pipeline.ingest.decompress import READ_ERRORS, Content, Raw
 from pipeline.ingest.detect import SAMPLE_BYTES
 from pipeline.ingest.docker_local import ENCODING as DOCKER_LOCAL
 from pipeline.ingest.encodings import unit_bytes
@@ -20,7 +20,8 @@ from pipeline.ingest.sources import STDIN, Source, Stream, open_source
 _CHUNK_BYTES = 2**20
 # A line beyond this is passed over: what a line says stands near its beginning.
 _MAX_LINE_BYTES = 2**20
-_HEAD_BYTES = 2 * SAMPLE_BYTES
+# Enough to tell the format; what is parsed for that alone costs most of the search.
+_HEAD_BYTES = SAMPLE_BYTES // 4
 
 
 @dataclass(slots=True)
@@ -38,15 +39,18 @@ class Search:
 def find_events(
     streams: Sequence[Stream], search: Search, options: Options
 ) -> Iterator[pl.DataFrame]:
-    """Yield the events, columns `schema.EVENTS`, whose first lines may hold a text of *search*.
+    """Yield the events, columns `schema.EVENTS`, whose first lines hold a text of *search*.
 
-    Those of the heads are among them, whatever they say. Standard input, which is gone, and what
-    is no text of single bytes are left out.
+    Standard input, which is gone, and what is no text of single bytes are left out.
     """
-    again = replace(options, keep_all=True, borders=())
+    texts = tuple(text.decode("ascii") for text in search.texts)
+    again = replace(options, keep_all=True, texts=texts, borders=())
     for stream in streams:
-        sources = tuple(_narrowed(one, search) for one in stream.sources if _is_searchable(one))
-        if sources and not search.is_exhausted:
+        if search.is_exhausted:
+            return
+        # To tell the format of a stream costs more than to search it.
+        if any(_has_text(one, search.texts) for one in stream.sources if _is_searchable(one)):
+            sources = tuple(_narrowed(one, search) for one in stream.sources if _is_searchable(one))
             for batch in read_stream(replace(stream, sources=sources), again, []):
                 yield batch.events
 
@@ -59,6 +63,22 @@ def _is_searchable(source: Source) -> bool:
         and source.encoding != DOCKER_LOCAL
         and unit_bytes(source.encoding) == 1
     )
+
+
+def _has_text(source: Source, texts: Sequence[bytes]) -> bool:
+    # A text on the border of two chunks is seen in the end of the one before the other.
+    overlap = max(map(len, texts)) - 1
+    tail = b""
+    try:
+        with open_source(source) as content:
+            while chunk := content.read1(_CHUNK_BYTES):
+                block = tail + chunk
+                if any(text in block for text in texts):
+                    return True
+                tail = block[-overlap:] if overlap else b""
+    except READ_ERRORS:
+        return False  # the ledger tells of it, and what was read before the break holds no text
+    return False
 
 
 def _narrowed(source: Source, search: Search) -> Source:
