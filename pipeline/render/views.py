@@ -462,6 +462,7 @@ class ReportContext:
     unchanged: list[Untrusted] = field(metadata={"help": "classes tested and found unchanged"})
     unchanged_more: str = field(metadata={"help": "how many more are unchanged, or empty"})
     time_axis: Axis = field(metadata={"help": "the axis of time below all rates"})
+    drawn: frozenset[str] = field(metadata={"help": "what the charts of rates show, for the key"})
     rates: ChartView | None = field(metadata={"help": "all errors by time, null without"})
     requests: ChartView | None = field(metadata={"help": "requests by time, null without"})
     class_charts: ClassCharts | None = field(

@@ -47,6 +47,9 @@ POINTS = st.lists(
 )
 
 
+RATES = st.one_of(st.none(), st.just(0.0), st.floats(1e-4, 1e7))
+
+
 @given(POINTS)
 def test_every_point_lies_in_the_box(rows: list[tuple[int, int, float, float | None]]) -> None:
     points = [
@@ -241,3 +244,190 @@ def test_boxes_do_not_overlap() -> None:
     for (y, x, width), (next_y, next_x, _) in pairwise(spots):
         assert next_y > y or next_x >= x + width
     assert all(box.x >= 0 and box.x + box.width <= graph.width for box in graph.boxes)
+
+
+def test_charts_of_several_series_stand_on_one_axis() -> None:
+    long = charts.slots([point(at) for at in range(48)], 48)
+    short = charts.slots([point(at, 9) for at in range(40, 48)], 48)
+
+    alone, shared = charts.rate_chart(short), charts.rate_chart(short, shared=long)
+
+    assert places(alone.line)[0][0] < 110
+    assert places(shared.line)[0][0] > 780
+    assert charts.axis_strip(long).times == charts.rate_chart(long).times
+
+
+def test_all_zero_lies_on_the_floor() -> None:
+    chart = charts.rate_chart(
+        charts.slots([point(at, 0, upper=0.0, expected_count=0.0) for at in range(5)], 48)
+    )
+
+    assert {y for _, y in places(chart.line)} == {chart.bottom}
+    assert chart.above == ""
+    assert [tick.label for tick in chart.rates] == ["0", "1"]
+
+
+def test_more_than_a_week_of_hours_is_drawn_by_six_hours_and_said() -> None:
+    week = [point(at) for at in range(168)]
+    longer = [point(at) for at in range(169)]
+
+    assert len(charts.slots(week, charts.MOST_POINTS)) == 168
+    drawn = charts.slots(longer, charts.MOST_POINTS)
+    assert {slot.end - slot.start for slot in drawn[1:-1]} == {6 * HOUR}
+    assert charts.joined_words(week, charts.slots(week, 168)) == "1 h"
+    assert charts.joined_words(longer, drawn) == "6 h (added from 1 h)"
+
+
+def test_no_line_has_more_points_than_the_screen_shows() -> None:
+    drawn = charts.slots([point(at) for at in range(10_000)], 10**6)
+
+    assert len(drawn) <= charts.MOST_POINTS
+    assert drawn[0].end - drawn[0].start <= timedelta(days=1)
+
+
+@pytest.mark.parametrize("zone", ["2026-03-29", "2026-10-25"])
+def test_a_day_on_which_clocks_change_has_24_equal_hours(zone: str) -> None:
+    begin = datetime.fromisoformat(f"{zone}T00:00:00+00:00")
+    points = [replace(point(0), bucket_start=begin + at * HOUR) for at in range(24)]
+
+    chart = charts.rate_chart(charts.slots(points, 48))
+
+    widths = [area.width for area in chart.hits]
+    assert len(widths) == 24
+    assert max(widths) - min(widths) <= 0.2
+    assert [tick.date for tick in chart.times if tick.date] == [f"{begin:%d %b}"]
+
+
+def test_labels_of_time_do_not_leave_the_drawing_or_touch() -> None:
+    for hours in (1, 5, 23, 48, 100, 168, 400):
+        chart = charts.rate_chart(charts.slots([point(at) for at in range(hours)], 168))
+        ends = [tick.at for tick in chart.times]
+        assert all(later - earlier >= 70 for earlier, later in pairwise(ends))
+        assert all(tick.anchor == "end" or tick.at + 20 <= chart.right for tick in chart.times)
+
+
+def test_a_part_of_the_axis_begins_with_a_label_that_does_not_hide_the_break() -> None:
+    chart = charts.rate_chart(charts.slots([point(0), point(1), point(48), point(49)], 48))
+
+    after = next(tick for tick in chart.times if tick.at > chart.breaks[0])
+    assert after.anchor == "first"
+
+
+def test_the_onset_says_how_sure_it_is() -> None:
+    drawn = charts.slots([point(at) for at in range(10)], 48)
+    onset = START + 5 * HOUR
+    bounds = (onset - timedelta(seconds=90), onset + timedelta(seconds=3))
+
+    sure = charts.rate_chart(drawn, onset=onset, onset_range=(onset, onset))
+    wide = charts.rate_chart(drawn, onset=onset, onset_range=bounds)
+    open_ = charts.rate_chart(drawn, onset=onset)
+
+    assert sure.onset_label == "onset 05:00:00 ± 1 s"
+    assert wide.onset_label == "onset 05:00:00 ± 1 min 30 s"
+    assert open_.onset_label == "onset 05:00:00"
+    assert wide.onset_range is not None and wide.onset_range.at < (wide.onset or 0.0)
+
+
+def test_neighbours_without_an_event_are_told_together_where_room_is_short() -> None:
+    drawn = charts.slots([point(at, 0) for at in range(20)] + [point(20, 4)], 48)
+
+    full, strip = charts.rate_chart(drawn), charts.rate_chart(drawn, has_times=False)
+
+    assert len(full.hits) == 21
+    assert len(strip.hits) == 2
+    assert strip.hits[0].width == pytest.approx(sum(hit.width for hit in full.hits[:20]), abs=2)
+
+
+def test_series_are_added_bucket_by_bucket() -> None:
+    one = [point(0, 1), point(1, 2)]
+    other = [point(1, 5, coverage=0.5), point(2, 7, upper=None)]
+
+    added = charts.add_points([one, other])
+
+    assert [at.event_count for at in added] == [1, 7, 7]
+    assert added[1].coverage == 0.75
+    assert [at.upper for at in added] == [3.0, 6.0, None]
+
+
+@given(st.lists(st.tuples(RATES, RATES), max_size=14))
+def test_slopes_lie_in_the_drawing_and_labels_apart(
+    pairs: list[tuple[float | None, float | None]],
+) -> None:
+    chart = charts.slope_chart(pairs)
+
+    for one in chart.slopes:
+        for at in (one.before, one.after):
+            assert at is None or chart.top - 0.1 <= at <= chart.zero + 0.1
+    labels = sorted(one.label for one in chart.slopes)
+    assert all(later - earlier >= 14.7 for earlier, later in pairwise(labels))
+    assert not labels or (labels[0] >= chart.top - 0.1 and labels[-1] <= chart.zero + 0.1)
+
+
+def test_zero_has_a_row_of_its_own_below_the_scale() -> None:
+    chart = charts.slope_chart([(0.0, 300.0), (2.0, 0.0), (None, 5.0)])
+
+    new, gone, open_ = chart.slopes
+    assert new.before == gone.after == chart.zero > chart.bottom
+    assert all(tick.at <= chart.bottom for tick in chart.ticks)
+    assert open_.before is None and open_.after is not None
+    assert charts.slope_chart([(0.0, 0.0)]).ticks == []
+    assert charts.slope_chart([]).slopes == []
+
+
+@given(st.lists(st.floats(1e-6, 1e9), min_size=1, max_size=20))
+def test_log_ticks_enclose_all_values(values: list[float]) -> None:
+    ticks = charts.log_ticks(values)
+
+    assert 2 <= len(ticks) <= 8
+    assert ticks[0] <= min(values) * 1.001
+    assert ticks[-1] >= max(values) * 0.999
+
+
+def test_lanes_end_where_gaps_begin() -> None:
+    window = (START, START + 10 * HOUR)
+    gap = charts.Gap(START + 2 * HOUR, START + 3 * HOUR, "silent")
+    lane = charts.Lane([gap], [START + 5 * HOUR], [START + 4 * HOUR, START - HOUR])
+
+    chart = charts.lane_chart([lane], None, window)
+
+    assert [bar.kind for bar in chart.bars] == ["logged", "silent", "logged"]
+    assert sum(bar.width for bar in chart.bars) == pytest.approx(chart.right - chart.left, abs=0.3)
+    assert [mark.kind for mark in chart.marks] == ["change", "onset"]
+    assert chart.kinds == {"logged", "silent", "change", "onset"}
+
+
+def test_overlapping_and_outlying_gaps_never_make_a_bar_run_backwards() -> None:
+    window = (START, START + 10 * HOUR)
+    gaps = [
+        charts.Gap(START - 5 * HOUR, START + HOUR, "absent"),
+        charts.Gap(START, START + 4 * HOUR, "thin"),
+        charts.Gap(START + 3 * HOUR, START + 20 * HOUR, "silent"),
+    ]
+
+    chart = charts.lane_chart([charts.Lane(gaps)], None, window)
+
+    assert [bar.kind for bar in chart.bars] == ["absent", "thin", "silent"]
+    assert all(bar.width > 0 for bar in chart.bars)
+    assert charts.lane_chart([], None, None).bars == []
+
+
+def test_edges_of_one_box_end_at_different_places() -> None:
+    nodes = [node(name) for name in "abcd"]
+    graph = charts.chain_graph(nodes, [edge("a", "d"), edge("b", "d"), edge("c", "d")])
+
+    assert len({arrow.head for arrow in graph.arrows}) == 3
+    assert len({(arrow.label_x, arrow.label_y) for arrow in graph.arrows}) == 3
+
+
+@given(st.lists(st.tuples(st.integers(0, 15), st.integers(0, 15), st.floats(0, 1)), max_size=30))
+def test_any_graph_stays_in_its_drawing(links: list[tuple[int, int, float]]) -> None:
+    nodes = [node(f"n{at}") for at in range(16)]
+    edges = [edge(f"n{source}", f"n{target}", share) for source, target, share in links]
+
+    graph = charts.chain_graph(nodes, edges)
+
+    assert len(graph.boxes) == charts.MAX_BOXES
+    for arrow in graph.arrows:
+        xs = [x for x, _ in places(arrow.path)]
+        assert min(xs) >= -1 and max(xs) <= graph.width + 1
+        assert 0 <= arrow.label_x <= graph.width

@@ -158,16 +158,17 @@ class TimeAxis:
                 at = x + (moment - start) / _HOUR * self.per_hour
                 if not found or at - found[-1].at >= distance * 0.8:
                     today = f"{moment:%d %b}"
-                    found.append(self._tick(moment, at, step, "" if today == day else today, found))
+                    is_shown = today != day
+                    found.append(self._tick(moment, at - x, at, step, today if is_shown else ""))
                     day = today
                 moment += step
         return found
 
     def _tick(
-        self, moment: datetime, at: float, step: timedelta, day: str, found: list[TimeTick]
+        self, moment: datetime, into: float, at: float, step: timedelta, day: str
     ) -> TimeTick:
-        is_close = self.right - at < 20
-        anchor = "end" if is_close else "middle" if found or at - self.left > 20 else "first"
+        """Return the mark at *at*, which lies *into* a part of the axis."""
+        anchor = "first" if into < 20 else "end" if self.right - at < 20 else "middle"
         if step >= timedelta(days=1):
             return TimeTick(rounded(at), f"{moment:%d %b}", "", anchor)
         return TimeTick(rounded(at), f"{moment:%H:%M}", day, anchor)

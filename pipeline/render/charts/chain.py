@@ -1,6 +1,6 @@
 """The failure chain as a graph in layers, from the top down."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.model import ChainEdge, ChainNode
@@ -82,8 +82,16 @@ def chain_graph(nodes: Sequence[ChainNode], edges: Sequence[ChainEdge]) -> Graph
         for at, number in enumerate(row):
             x = indent + at * (_BOX_WIDTH + _BOX_GAP)
             places[number] = Box(number, rounded(x), 6 + level * _ROW_STEP, _BOX_WIDTH, _BOX_HEIGHT)
+    leaves = _ports([(number, source, target) for number, source, target in links], places)
+    enters = _ports([(number, target, source) for number, source, target in links], places)
     arrows = [
-        _arrow(number, places[source], places[target], edges[number].share, width)
+        _arrow(
+            number,
+            (places[source], leaves[number]),
+            (places[target], enters[number]),
+            edges[number].share,
+            width,
+        )
         for number, source, target in links
     ]
     height = max(len(rows), 1) * _ROW_STEP - (_ROW_STEP - _BOX_HEIGHT) + 12
@@ -135,8 +143,25 @@ def _passed(rows: Sequence[Sequence[int]], source: int, target: int) -> bool:
     return level[target] - level[source] != 1
 
 
-def _arrow(number: int, source: Box, target: Box, share: float, width: float) -> Arrow:
-    x1, x2 = source.x + source.width / 2, target.x + target.width / 2
+def _ports(links: Sequence[tuple[int, int, int]], places: Mapping[int, Box]) -> dict[int, float]:
+    """Return where each edge meets its box, so that edges of one box do not lie on one another.
+
+    *links*: number of the edge, its box here, its box at the other end.
+    """
+    met: dict[int, list[tuple[float, int]]] = {}
+    for number, here, there in links:
+        met.setdefault(here, []).append((places[there].x, number))
+    return {
+        number: places[here].x + places[here].width * (at + 1) / (len(found) + 1)
+        for here, found in met.items()
+        for at, (_, number) in enumerate(sorted(found))
+    }
+
+
+def _arrow(
+    number: int, start: tuple[Box, float], end: tuple[Box, float], share: float, width: float
+) -> Arrow:
+    (source, x1), (target, x2) = start, end
     rows = (target.y - source.y) / _ROW_STEP
     thickness = rounded(1.2 + 4.8 * min(max(share, 0.0), 1.0))
     if abs(rows - 1) < 0.5:
@@ -144,8 +169,8 @@ def _arrow(number: int, source: Box, target: Box, share: float, width: float) ->
         middle = (y1 + y2) / 2
         path = f"M{place(x1, y1)}C{place(x1, middle)} {place(x2, middle)} {place(x2, y2)}"
         head = f"M{place(x2 - 6, y2)}h12l-6 8z"
-        label = ((x1 + x2) / 2 + 7, middle + 4)
-        return Arrow(number, path, head, rounded(label[0]), rounded(label[1]), thickness)
+        # Beside the end of the arrow, which comes down straight.
+        return Arrow(number, path, head, rounded(x2 + 9), rounded(y2 - 2), thickness)
     # Edges over several rows, along a row or back go aside, so as not to run through boxes.
     is_left = x1 + x2 < width - 1 or rows < 0
     side = -1.0 if is_left else 1.0

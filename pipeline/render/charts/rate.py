@@ -50,6 +50,15 @@ class RateChart:
     is_onset_left: bool
     hits: list[Area]
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Name what is drawn, for a key: ``line``, ``partial``, ``band`` and so on."""
+        return frozenset(
+            name
+            for name in ("line", "partial", "expected", "band", "above", "candidate", "gaps")
+            if getattr(self, name)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Axis:

@@ -30,7 +30,13 @@ from pipeline.render.context.plan import (
     verifiable,
 )
 from pipeline.render.context.quality import gap_view, premise_view, redactions
-from pipeline.render.context.rates import class_charts, request_chart, time_axis, total_chart
+from pipeline.render.context.rates import (
+    class_charts,
+    drawn_kinds,
+    request_chart,
+    time_axis,
+    total_chart,
+)
 from pipeline.render.context.summary import (
     finding_row,
     finding_rows,
@@ -94,6 +100,7 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
     rules, rule_count = proposed_rules(sorted(unclassified, key=_most_frequent_first), caps.rules)
     applied, others_of_rule = escalation(result)
     coverage = result.coverage
+    rates, requests, classes = total_chart(basis), request_chart(basis), class_charts(basis)
     return ReportContext(
         page_title=Untrusted(f"{VERDICT_WORDS[result.verdict].upper()}: {result.headline}"),
         verdict=VERDICT_WORDS[result.verdict],
@@ -124,9 +131,10 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
         unchanged=[Untrusted(name) for name in unchanged[: caps.unchanged]],
         unchanged_more=count_more(len(unchanged) - caps.unchanged),
         time_axis=time_axis(basis),
-        rates=total_chart(basis),
-        requests=request_chart(basis),
-        class_charts=class_charts(basis),
+        drawn=drawn_kinds(rates, requests, classes),
+        rates=rates,
+        requests=requests,
+        class_charts=classes,
         candidates=candidate_views(basis),
         candidates_intro=intro(basis),
         candidates_more=more_of(basis.carded[caps.candidates :]),

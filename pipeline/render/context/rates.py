@@ -47,6 +47,14 @@ def _onset_of(found: Sequence[Finding]) -> dict[str, Any]:
     return {"onset": onset, "onset_range": (lower, upper) if lower and upper else None}
 
 
+def drawn_kinds(
+    total: ChartView | None, requests: ChartView | None, classes: ClassCharts | None
+) -> frozenset[str]:
+    """Return what any chart of the section shows: only that is in the key."""
+    views = [view for view in (total, requests) if view] + (classes.charts if classes else [])
+    return frozenset(kind for view in views for kind in view.chart.kinds)
+
+
 def time_axis(basis: Basis) -> charts.Axis:
     """Return the axis on which all charts of the section stand."""
     return charts.axis_strip(_shared(basis))
