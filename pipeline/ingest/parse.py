@@ -10,8 +10,9 @@ must give the same columns.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from itertools import islice
 
 import polars as pl
 
@@ -19,7 +20,7 @@ from pipeline.ingest import severity
 from pipeline.ingest.decode import resolve
 from pipeline.ingest.formats import Format, json_fields
 from pipeline.ingest.timestamps import PARSED, TIMES_OF_DAY, local_to_utc, parse_times
-from pipeline.schema import EVENTS, TIMESTAMP
+from pipeline.schema import EVENTS, TIMESTAMP, Schema
 
 HEAD_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "payload_timestamp": TIMESTAMP,
@@ -44,7 +45,7 @@ DETAIL_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "duration_ms": pl.Float64,
     "attributes": EVENTS["attributes"],
 }
-_PAIRS = pl.List(pl.Struct({"key": pl.String, "value": pl.String}))
+_PAIR: Schema = {"key": pl.String, "value": pl.String}
 UNPARSED = "unparsed"
 _DURATIONS = {"duration_s": 1e3, "duration_ms": 1.0, "duration_us": 1e-3, "duration_ns": 1e-6}
 _SPECIAL = frozenset(
@@ -429,25 +430,42 @@ def _group_attributes(cells: Cells, count: int) -> pl.Series:
 def _json_attributes(payload: pl.Series, format_: Format) -> pl.Series:
     # Only events that are kept come here: a small share of the lines, each with keys of its own.
     used = {key.partition(".")[0] for keys in format_.fields.values() for key in keys}
-    rows = [_pairs(text, used) for text in payload.to_list()]
-    return pl.Series("attributes", rows, dtype=_PAIRS).cast(EVENTS["attributes"])
+    counts: list[int] = []
+    keys: list[str] = []
+    values: list[str] = []
+    for text in payload.to_list():
+        before = len(keys)
+        for key, value in islice(_items(text, used), _MAX_ATTRIBUTES):
+            keys.append(_sound(key[:256]))
+            values.append(_sound(value[:_MAX_ATTRIBUTE_BYTES]))
+        counts.append(len(keys) - before)
+    return _lists(counts, pl.DataFrame({"key": keys, "value": values}, schema=_PAIR))
 
 
-def _pairs(text: str, used: set[str]) -> list[dict[str, str]] | None:
+def _lists(counts: list[int], pairs: pl.DataFrame) -> pl.Series:
+    """Return *pairs* as lists, of which each row has its count; null where that is 0."""
+    rows = pl.DataFrame({"count": counts}, schema={"count": pl.UInt32}).with_row_index("row")
+    each = rows.filter(pl.col("count") > 0).select(pl.col("row").repeat_by("count")).explode("row")
+    lists = (
+        each.with_columns(attributes=pairs.to_struct())
+        .group_by("row", maintain_order=True)
+        .agg("attributes")
+    )
+    joined = rows.join(lists, on="row", how="left", maintain_order="left")
+    return joined["attributes"].cast(EVENTS["attributes"])
+
+
+def _items(text: str, used: set[str]) -> Iterator[tuple[str, str]]:
+    """Yield key and text of what a JSON object holds beside *used*."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        return None
-    pairs = [
-        {
-            "key": key[:256].encode("utf-8", "replace").decode(),
-            "value": (item if isinstance(item, str) else json.dumps(item, ensure_ascii=False))[
-                :_MAX_ATTRIBUTE_BYTES
-            ]
-            .encode("utf-8", "replace")
-            .decode(),
-        }
-        for key, item in value.items()
-        if key not in used and item is not None
-    ]
-    return pairs[:_MAX_ATTRIBUTES] or None
+        return
+    for key, item in value.items():
+        if item is not None and key not in used:
+            yield key, item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
+
+
+def _sound(text: str) -> str:
+    """Replace what is no character: halves of surrogate pairs."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

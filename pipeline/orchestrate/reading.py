@@ -53,6 +53,8 @@ PART_EVENTS = 40_000
 # Counts are merged when this many rows wait: merging after every block would be quadratic.
 _MERGE_ROWS = 400_000
 RULE_TEXT_CHARACTERS = 1000
+# Whose class is remembered from part to part: some tens of MiB at most.
+_MOST_KNOWN_TEXTS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +234,7 @@ class _PartWriter:
         self._redactor = redactor
         self._waiting: list[pl.DataFrame] = []
         self._count = 0
-        self._patterns = rule_table(rules)
+        self._classes_of = Classifier(rule_table(rules))
 
     def add(self, batch: Batch) -> None:
         if batch.events.is_empty():
@@ -248,14 +250,39 @@ class _PartWriter:
             if self._redactor is not None:
                 events, counts = redact_events(events, self._redactor)
                 self.redactions.append(counts)
-            named = name_errors(events, self._patterns, self._book.book)
+            named = name_errors(events, self._classes_of, self._book.book)
             self._book.add(named)
             self._staging.write_events(self._origin, named)
         self._waiting, self._count = [], 0
 
 
+class Classifier:
+    """Tells the class of texts by *patterns* (`rules.rule_table`); null for what no rule takes.
+
+    Parts of one run hold the same texts again and again: each is asked of the rules once.
+    """
+
+    def __init__(self, patterns: pl.DataFrame) -> None:
+        self._patterns = patterns
+        self._known = pl.DataFrame(schema={"text": pl.String, "error_class": pl.String})
+
+    def __call__(self, texts: pl.Series) -> pl.Series:
+        """Return the class of each of *texts*."""
+        distinct = texts.drop_nulls().unique()
+        new = distinct.filter(~distinct.is_in(self._known["text"].implode())).to_frame("text")
+        known = self._known
+        if new.height:
+            named = classify(new["text"], self._patterns).select("text", "error_class")
+            told = new.join(named, on="text", how="left")
+            known = pl.concat([known, told])
+            self._known = known if known.height <= _MOST_KNOWN_TEXTS else told
+        return texts.replace_strict(
+            known["text"], known["error_class"], default=None, return_dtype=pl.String
+        )
+
+
 def name_errors(
-    events: pl.DataFrame, patterns: pl.DataFrame, book: TemplateBook | None = None
+    events: pl.DataFrame, classes_of: Classifier, book: TemplateBook | None = None
 ) -> pl.DataFrame:
     """Fill template, fingerprint and error class of *events* (columns `EVENTS`); access lines have
     none.
@@ -269,7 +296,7 @@ def name_errors(
     mined = mine(bodies, book)
     named = events.with_columns(template_id=mined["template_id"], template=mined["template"])
     named = named.with_columns(fingerprint=fingerprint(named))
-    classes = pl.coalesce(_classes(rule_texts(named), patterns), _failed_class())
+    classes = pl.coalesce(classes_of(rule_texts(named)), _failed_class())
     return named.with_columns(error_class=classes)
 
 
@@ -293,13 +320,6 @@ def rule_texts(events: pl.DataFrame) -> pl.Series:
 def _failed_class() -> pl.Expr:
     status = pl.col("http_response_status_code")
     return pl.when(status >= 500).then(pl.concat_str(pl.lit("http_"), status.cast(pl.String)))
-
-
-def _classes(text: pl.Series, patterns: pl.DataFrame) -> pl.Series:
-    named = classify(text, patterns)
-    return text.replace_strict(
-        named["text"], named["error_class"], default=None, return_dtype=pl.String
-    )
 
 
 @dataclass(frozen=True, slots=True)
