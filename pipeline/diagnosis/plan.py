@@ -139,9 +139,8 @@ def criteria_of(
             continue
         threshold = _share(endpoint.baseline_failure_count, endpoint.baseline_request_count) or 0.0
         value = _share(endpoint.candidate_failure_count, endpoint.candidate_request_count)
-        text = (
-            f"{endpoint_name(endpoint)}: at most {threshold * _TOTAL_MARGIN:.2%} of requests fail"
-        )
+        limit = f"at most {threshold * _TOTAL_MARGIN * 100:.2f} % of requests fail"
+        text = f"{endpoint_name(endpoint)}: {limit if threshold else 'no request fails'}"
         scope = {
             "service_name": endpoint.service_name,
             "http_request_method": endpoint.http_request_method,

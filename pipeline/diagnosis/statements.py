@@ -180,5 +180,5 @@ def _course(found: Sequence[Finding], candidate: WindowFacts) -> list[Evidence]:
     if not found or candidate.end is None:
         return []
     ongoing = sum(1 for one in found if one.is_ongoing)
-    text = f"It went on to the end of the data: {ongoing:,} of {len(found):,} of these rises"
+    text = f"It went on to the end of the data: {ongoing:,} of {many(len(found), 'rise')}"
     return [Evidence(text, "confirmed" if ongoing else "refuted", "finding_minutes", None)]

@@ -368,7 +368,6 @@ class CriterionView:
     criterion_id: Untrusted
     text: Untrusted
     value_now: str
-    threshold: str
     exposure: str
     status: str
     tone: str

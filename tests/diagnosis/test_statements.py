@@ -113,7 +113,7 @@ def test_statements_carry_their_counts_and_three_values() -> None:
     assert status["a did not occur in the baseline: 0 → 90 events"] == "confirmed"
     assert status["Some endpoints fail more than before: 2 of 3"] == "confirmed"
     assert status["All endpoints fail more than before: 2 of 3"] == "refuted"
-    assert status["It went on to the end of the data: 1 of 1 of these rises"] == "confirmed"
+    assert status["It went on to the end of the data: 1 of 1 rise"] == "confirmed"
     assert status["A change of code, configuration or data came just before"] == "unknown"
     assert all(one.query_id or one.status == "unknown" for one in found.values())
 

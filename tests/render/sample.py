@@ -606,7 +606,7 @@ def incident() -> Result:
             ),
             Criterion(
                 "c3",
-                "GET /api/v1/tokens/{id}: at most 0.00% of requests fail",
+                "GET /api/v1/tokens/{id}: no request fails",
                 "failure_share",
                 {
                     "service_name": "api",

@@ -167,12 +167,15 @@ def _spacing(one: Finding) -> str:
 def _onset_words(one: Finding) -> str:
     if one.onset is None:
         return ""
+    others = [at for at in (one.onset_lower, one.onset_upper, one.first_after_onset) if at]
+    is_one_day = {at.date() for at in others} <= {one.onset.date()}
+    shown = [f"{at:%H:%M:%S}" if is_one_day else moment(at) for at in others]
     text = f"about {moment(one.onset)} UTC"
     if one.onset_lower is not None and one.onset_upper is not None:
-        text += f" (95 % interval {moment(one.onset_lower)} to {moment(one.onset_upper)})"
+        text += f" (95 % interval {shown[0]} to {shown[1]})"
     if one.first_after_onset is None:
         return text
-    return f"{text}; first line at or after it {moment(one.first_after_onset)}"
+    return f"{text}; first line at or after it {shown[-1]}"
 
 
 def _service_order(one: Finding) -> str:

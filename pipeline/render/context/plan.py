@@ -76,8 +76,9 @@ def verifiable(basis: Basis) -> list[Link]:
 def escalation(result: Result) -> tuple[str, str]:
     """Return the clause of the rule that gave the level, and the others."""
     clauses = [clause.strip() for clause in result.escalation.rule.split(";") if clause.strip()]
-    applied = [one for one in clauses if one.startswith(f"{result.escalation.level}:")]
-    others = [one for one in clauses if one not in applied]
+    prefix = f"{result.escalation.level}:"
+    applied = [one.removeprefix(prefix).strip() for one in clauses if one.startswith(prefix)]
+    others = [one for one in clauses if not one.startswith(prefix)]
     return "; ".join(applied), "; ".join(others)
 
 
@@ -87,7 +88,6 @@ def criterion_view(one: Criterion) -> CriterionView:
         criterion_id=Untrusted(one.criterion_id),
         text=Untrusted(one.text),
         value_now=_criterion_value(one, one.value_now),
-        threshold=_criterion_value(one, one.threshold),
         exposure=duration(one.minimum_exposure * 3600),
         status=_CRITERION_WORDS[one.status],
         tone=_CRITERION_TONES[one.status],
