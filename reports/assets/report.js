@@ -70,6 +70,7 @@
     const body = table.tBodies[0];
     if (!table.tHead || body.rows.length < 3) continue;
     all("th", table.tHead).forEach((head, column) => {
+      if (![...body.rows].some((row) => row.cells[column].textContent.trim())) return;
       const button = document.createElement("button");
       button.type = "button";
       button.className = "sort";

@@ -136,32 +136,32 @@ def _grouped(
     steps = [one for one in STEPS if one >= wanted and one % step == timedelta(0)]
     coarse = step * math.ceil(max(wanted / step, 1))
     found: list[list[HourlyPoint]] = []
+    seconds = [round((point.bucket_start - EPOCH).total_seconds()) for point in points]
     # Merging stops at borders, so a longer step than the count asks for may be needed.
     for width in [*steps, *(coarse * factor for factor in (1, 2, 4, 8))]:
-        found = _groups(points, step, width)
+        found = _groups(points, seconds, round(step.total_seconds()), round(width.total_seconds()))
         if len(found) <= limit:
             return width, found
     return coarse * 8, found
 
 
 def _groups(
-    points: Sequence[HourlyPoint], step: timedelta, width: timedelta
+    points: Sequence[HourlyPoint], seconds: Sequence[int], step: int, width: int
 ) -> list[list[HourlyPoint]]:
+    """Join *points*, which begin at *seconds*, to groups of *width* seconds from a round time on.
+
+    Neighbours are joined only where they are *step* apart and of the same window.
+    """
     groups: list[list[HourlyPoint]] = []
-    for point in points:
-        if groups and _belongs(groups[-1], point, step, width):
+    for number, (point, at) in enumerate(zip(points, seconds, strict=True)):
+        before = points[number - 1]
+        is_next = number > 0 and at - seconds[number - 1] <= 1.5 * step
+        same = at // width == seconds[number - 1] // width
+        if is_next and same and width > step and before.window == point.window:
             groups[-1].append(point)
         else:
             groups.append([point])
     return groups
-
-
-def _belongs(
-    group: Sequence[HourlyPoint], point: HourlyPoint, step: timedelta, width: timedelta
-) -> bool:
-    same = (group[0].bucket_start - EPOCH) // width == (point.bucket_start - EPOCH) // width
-    is_next = point.bucket_start - group[-1].bucket_start <= 1.5 * step
-    return width > step and same and is_next and group[0].window == point.window
 
 
 def _slot(group: Sequence[HourlyPoint], end: datetime, usual: timedelta) -> Slot:

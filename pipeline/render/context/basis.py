@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from pipeline.model import Exclusion, Finding, HourlyPoint, Result, State, Verdict
 from pipeline.render.charts import Slot, slots
@@ -79,6 +80,11 @@ class Basis:
         self.class_keys = {one.finding_id: f"c{at}" for at, one in enumerate(result.findings)}
         self.service_keys = {name: f"s{at}" for at, name in enumerate(_service_names(result))}
         self.floor = max([1.0, *(value / _FLOOR_SHARE for value in rates)])
+
+    @cached_property
+    def shared(self) -> list[Slot]:
+        """The slots of all errors, on whose time all charts of rates stand."""
+        return self.slots(self.result.hourly, self.caps.slots)
 
     def undecided(self) -> list[Finding]:
         """Return all errors where nothing could be compared: their traces are all there is."""

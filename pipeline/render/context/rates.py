@@ -28,14 +28,9 @@ def _chart(
         name=Untrusted(name),
         description=Untrusted(series_words(name, drawn, given.get("noun", "events"))),
         bucket=charts.joined_words(points, drawn),
-        chart=charts.rate_chart(drawn, shared=_shared(basis), **given),
+        chart=charts.rate_chart(drawn, shared=basis.shared, **given),
         rows=[_slot_row(slot) for slot in drawn],
     )
-
-
-def _shared(basis: Basis) -> list[Slot]:
-    """Return the slots whose time all charts of the report share."""
-    return basis.slots(basis.result.hourly, basis.caps.slots)
 
 
 def _onset_of(found: Sequence[Finding]) -> dict[str, Any]:
@@ -57,7 +52,7 @@ def drawn_kinds(
 
 def time_axis(basis: Basis) -> charts.Axis:
     """Return the axis on which all charts of the section stand."""
-    return charts.axis_strip(_shared(basis))
+    return charts.axis_strip(basis.shared)
 
 
 def total_chart(basis: Basis) -> ChartView | None:
@@ -66,7 +61,7 @@ def total_chart(basis: Basis) -> ChartView | None:
         return None
     onset = _onset_of(basis.regressions)
     return _chart(
-        basis, basis.result.hourly, "all", "All errors", _shared(basis), noun="errors", **onset
+        basis, basis.result.hourly, "all", "All errors", basis.shared, noun="errors", **onset
     )
 
 
@@ -121,7 +116,7 @@ def _class_chart(
     drawn = basis.slots(points, basis.caps.small_slots)
     onset = _onset_of(found)
     chart = charts.rate_chart(
-        drawn, shared=_shared(basis), height=_STRIP_HEIGHT, tick_count=2, has_times=False, **onset
+        drawn, shared=basis.shared, height=_STRIP_HEIGHT, tick_count=2, has_times=False, **onset
     )
     is_single = len(found) == 1
     keys = {key for at in found for key in basis.keys(at).split()}
