@@ -554,6 +554,9 @@ class Criterion:
     minimum_exposure: float
     value_now: float | None
     status: Literal["pass", "fail", "insufficient"]
+    # How busy the system usually is: what later logs are held against. Null: not known.
+    usual_activity: float | None = None  # per covered hour
+    activity_unit: Literal["requests", "events"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ class DefaultGroup(Group):
     sections: ClassVar[dict[str, tuple[str, ...]]] = {
         "Analyse": ("run", "report", "ingest"),
         "Look into a finished run": ("show", "query", "evidence"),
-        "Compare with a finished run": ("diff",),
+        "Compare with a finished run": ("verify", "diff"),
         "See how logs are read and named": ("doctor", "formats", "rules"),
         "Try": ("calibrate", "demo"),
         "Set up": ("config", "completion"),

@@ -275,11 +275,17 @@ def _check(result: Path, md_limit: int | None, *, as_json: bool, quiet: bool, co
 @OUT
 @click.option("--seed", default=20250810, show_default=True, help="Another seed, another noise.")
 @click.option("--logs-only", is_flag=True, help="Write the logs and do not analyse them.")
+@click.option(
+    "--later",
+    type=click.Choice(["recovered", "unrecovered", "quiet"]),
+    help="Write only what is logged afterwards, for analyze verify.",
+)
 @OUTPUT
 def demo(
     out: Path,
     seed: int,
     logs_only: bool,
+    later: str | None,
     formats: str,
     as_json: bool,
     opens: bool,
@@ -294,9 +300,14 @@ def demo(
     Examples:
       analyze demo -o demo/
       analyze demo -o demo/ --logs-only
+      analyze demo -o later/ --later recovered
     """
     with reported():
         from pipeline import orchestrate
+
+        if later is not None:
+            orchestrate.write_later(out, later, seed=seed, tell=teller(quiet))
+            return
 
         found = orchestrate.demo(
             out, seed=seed, documents=documents(formats), logs_only=logs_only, tell=teller(quiet)

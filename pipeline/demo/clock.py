@@ -6,7 +6,8 @@ the two days is spelt once, in a table.
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import pairwise
@@ -23,6 +24,26 @@ _SLACK_SECONDS = 60
 Span = tuple[int, int]
 
 
+class _Calendar:
+    """Which moment an offset of zero is; times are spelt in it."""
+
+    start = START
+
+
+@contextmanager
+def spelt_later(days: int) -> Iterator[None]:
+    """Spell all times *days* later: what happened then happens at the same hours of other days."""
+    _Calendar.start = START + timedelta(days=days)
+    try:
+        _seconds.cache_clear()
+        _blank_seconds.cache_clear()
+        yield
+    finally:
+        _Calendar.start = START
+        _seconds.cache_clear()
+        _blank_seconds.cache_clear()
+
+
 def at(text: str) -> int:
     """Return the offset in microseconds of an ISO time such as `2025-08-10T06:06:28Z`."""
     return round((datetime.fromisoformat(text) - START).total_seconds() * MICROS)
@@ -36,7 +57,8 @@ def moment(micros: int) -> str:
 @cache
 def _seconds() -> list[str]:
     count = END // MICROS + _SLACK_SECONDS
-    return [(START + timedelta(seconds=n)).strftime("%Y-%m-%dT%H:%M:%S") for n in range(count)]
+    start = _Calendar.start
+    return [(start + timedelta(seconds=n)).strftime("%Y-%m-%dT%H:%M:%S") for n in range(count)]
 
 
 @cache

@@ -9,7 +9,7 @@ from statistics import median
 
 from pipeline.demo import stack
 from pipeline.demo.api import ChainLink, api, plan_chain, worker
-from pipeline.demo.clock import WINDOWS, iso_seconds, moment
+from pipeline.demo.clock import HOUR, WINDOWS, iso_seconds, moment, spelt_later
 from pipeline.demo.envelopes import (
     Written,
     as_rows,
@@ -25,6 +25,7 @@ from pipeline.demo.story import (
     ENDPOINTS,
     LAGS,
     NEW_CLASSES,
+    ONSET,
     ROLL_BACK,
     Background,
     Endpoint,
@@ -54,9 +55,7 @@ def write_demo(folder: Path, *, seed: int = 20250810) -> Truth:
     chain = plan_chain(random.Random(f"{seed}/chain"))
     events = {name: _events(seed, name, chain) for name in (*_DOCKER, *_COMPOSE, *_PODS)}
     rng = random.Random(f"{seed}/envelopes")
-    written = [item for name in _DOCKER for item in write_docker(logs, name, events[name], rng)]
-    written += write_compose(logs, {name: events[name] for name in _COMPOSE}, rng)
-    written += [item for name in _PODS for item in write_pod(logs, name, events[name], rng)]
+    written = _write_all(logs, events, rng)
     for name, path, envelope in (
         ("backup", "backup.log", "plain text"),
         ("webhook", "webhook.jsonl", "json lines"),
@@ -67,6 +66,46 @@ def write_demo(folder: Path, *, seed: int = 20250810) -> Truth:
     text = json.dumps(truth, indent=2, ensure_ascii=False) + "\n"
     (folder / "truth.json").write_text(text, encoding="utf-8")
     return truth
+
+
+# What was logged after the demo: how many days later, which stretch of it, how much of its traffic.
+# The first day's afternoon again; the incident once more; and the afternoon with hardly a request.
+LATER = {
+    "recovered": (2, (0, 6 * HOUR), 1.0),
+    "unrecovered": (1, (ONSET, ONSET + 4 * HOUR), 1.0),
+    "quiet": (2, (0, 6 * HOUR), 0.005),
+}
+# The containers that log what people ask for: these fall silent with them.
+_ASKED = frozenset(("api", "worker", "nginx", "chat", "auth", "embedder", "webhook"))
+
+
+def write_later(folder: Path, state: str, *, seed: int = 20250810) -> None:
+    """Write what the same stack logs after the demo's two days to `folder/logs`.
+
+    *state* is one of `LATER`: recovered, unrecovered, or so quiet that neither can be told.
+    Raises `OSError` when the folder cannot be written.
+    """
+    days, (start, end), share = LATER[state]
+    logs = folder / "logs"
+    with spelt_later(days):
+        chain = plan_chain(random.Random(f"{seed}/chain"))
+        rng = random.Random(f"{seed}/{state}")
+        events = {
+            name: [
+                event
+                for event in _events(seed, name, chain)
+                if start <= event.micros < end and (name not in _ASKED or rng.random() < share)
+            ]
+            for name in (*_DOCKER, *_COMPOSE, *_PODS)
+        }
+        _write_all(logs, events, random.Random(f"{seed}/envelopes"))
+
+
+def _write_all(logs: Path, events: Mapping[str, list[Event]], rng: random.Random) -> list[Written]:
+    """Write all containers whose logs the platform keeps."""
+    written = [item for name in _DOCKER for item in write_docker(logs, name, events[name], rng)]
+    written += write_compose(logs, {name: events[name] for name in _COMPOSE}, rng)
+    return written + [item for name in _PODS for item in write_pod(logs, name, events[name], rng)]
 
 
 def _events(seed: int, name: str, chain: list[ChainLink]) -> list[Event]:

@@ -110,7 +110,7 @@ def assemble(
     )
     gaps = [gap for name, own in sorted(coverage.gaps.items()) if name for gap in own]
     verdict = statements.verdict_of(found, bool(choice.baseline), _is_covered(windows, choice))
-    criteria = plan.criteria_of(found, endpoints, totals, windows.candidate)
+    criteria = plan.criteria_of(found, endpoints, totals, windows.candidate, windows.baseline)
     chain = chains.build_chain(
         found,
         chains.Tables(

@@ -6,6 +6,8 @@ the cause; whose action it is, and by when, is left to people.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
 
 from pipeline.diagnosis.findings import regressions
 from pipeline.diagnosis.statements import called, endpoint_name, rate_text
@@ -106,8 +108,11 @@ def criteria_of(
     endpoints: Sequence[Endpoint],
     totals: Totals,
     candidate: WindowFacts,
+    baseline: WindowFacts | None = None,
 ) -> list[Criterion]:
     """Return the success criteria, each with its value in the candidate window.
+
+    The activity that is usual is the baseline's: requests, else events below a warning.
 
     A class is over when its hourly rate is back at what its baseline explains; a new class, when it
     is gone. Three covered hours are asked for, since less shows little.
@@ -124,8 +129,8 @@ def criteria_of(
             else f"{name}: at most {rate_text(threshold)} per hour"
         )
         criteria.append(
-            _criterion(len(criteria), text, "event_rate", {"finding_id": one.finding_id},
-                       threshold, one.candidate_rate)
+            _criterion(len(criteria), text, "event_rate", _scope(one), threshold,
+                       one.candidate_rate)
         )  # fmt: skip
     if criteria and totals.baseline_rate is not None:
         threshold = totals.baseline_rate * _TOTAL_MARGIN
@@ -151,7 +156,42 @@ def criteria_of(
                 len(criteria), text, "failure_share", scope, threshold * _TOTAL_MARGIN, value
             )
         )
-    return criteria
+    usual, unit = _activity(baseline or candidate)
+    return [replace(one, usual_activity=usual, activity_unit=unit) for one in criteria]
+
+
+# A service that logs less of a class than this may be silent without hiding it.
+_MAIN_SHARE = 0.1
+
+
+def _scope(finding: Finding) -> dict[str, str]:
+    """Return what finds the same class in later logs, also under other rules and masks, and which
+    services have to be logging for its absence to mean something.
+    """
+    least = _MAIN_SHARE * finding.candidate_count
+    services = [one.service_name for one in finding.services if one.candidate_count >= least]
+    names = {
+        "finding_id": finding.finding_id,
+        "kind": finding.kind,
+        "error_class": finding.error_class,
+        "exception_type": finding.exception_type,
+        "template": finding.template,
+        "fingerprint": finding.fingerprint,
+        "services": ", ".join(services),
+    }
+    return {name: value for name, value in names.items() if value}
+
+
+def _activity(
+    window: WindowFacts,
+) -> tuple[float | None, Literal["requests", "events"] | None]:
+    hours = window.covered_seconds / 3600
+    calm = window.event_count - window.error_count - window.warning_count
+    if not hours or calm <= 0:
+        return None, None
+    if window.request_count:
+        return window.request_count / hours, "requests"
+    return calm / hours, "events"
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -33,3 +33,11 @@ def demo(
         now=truth["windows"]["candidate"]["end"],
         tell=tell,
     )
+
+
+def write_later(out: Path, state: str, *, seed: int, tell: Tell = lambda _: None) -> None:
+    """Write what the demo's stack logs afterwards, *state* being one of `demo.LATER`."""
+    from pipeline import demo as stack
+
+    tell("writing logs")
+    stack.write_later(out, state, seed=seed)

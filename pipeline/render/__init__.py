@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         RuleDefinition,
         RuleSummary,
         ShownFinding,
+        Verification,
     )
     from pipeline.model import Result
 
@@ -57,6 +58,7 @@ __all__ = [
     "render_summary",
     "render_taken",
     "render_terminal",
+    "render_verification",
     "to_json",
 ]
 
@@ -269,3 +271,10 @@ def render_check(found: "ReportCheck", *, width: int, color: bool) -> str:
     from pipeline.render import examined
 
     return examined.render_check(found, width=width, color=color)
+
+
+def render_verification(found: "Verification", *, width: int, color: bool) -> str:
+    """Return what became of the success criteria of a run."""
+    from pipeline.render import comparisons
+
+    return comparisons.render_verification(found, width=width, color=color)

@@ -1,7 +1,7 @@
 """What changed between two runs, and what became of success criteria, as terminal text."""
 
-from pipeline.facts import ClassChange, ComparedRun, Difference
-from pipeline.render.figures import UNKNOWN, count, many, minute, rate, ratio
+from pipeline.facts import ClassChange, ComparedRun, CriterionCheck, Difference, Verification
+from pipeline.render.figures import UNKNOWN, count, many, minute, percent, rate, ratio
 from pipeline.render.inspections import joined, labelled, table_lines
 from pipeline.render.terminal import MIN_WIDTH, Painter, painter
 from pipeline.render.untrusted import terminal_text
@@ -101,3 +101,39 @@ def _name(one: ClassChange) -> str:
     kind = "" if one.kind == "error" else f" ({one.kind.replace('_', ' ')})"
     where = ", ".join(one.services[:3]) + (", …" if len(one.services) > 3 else "")
     return terminal_text(f"{one.title}{kind} in {where}")
+
+
+_STATES = {"pass": ("PASS", _GOOD), "fail": ("FAIL", _BAD), "insufficient": ("UNKNOWN", _DOUBT)}
+
+
+def render_verification(found: Verification, *, width: int, color: bool) -> str:
+    """Return the answer, and each criterion with what was measured."""
+    width, paint = max(width, MIN_WIDTH), painter(color)
+    states = [one.status for one in found.criteria]
+    if "fail" in states:
+        word, code = "NOT OVER", _BAD
+    elif "insufficient" in states:
+        word, code = "CANNOT TELL", _DOUBT
+    else:
+        word, code = "OVER", _GOOD
+    shares = f"{states.count('pass')} of {many(len(states), 'criterion', 'criteria')} pass"
+    lines = [f"{paint(word, code)}  {shares}"]
+    lines += labelled("logs", f"{minute(found.start)} to {minute(found.end)}", width)
+    for one in found.criteria:
+        label, code = _STATES[one.status]
+        head, *rest = labelled(label, terminal_text(one.text), width)
+        lines += ["", paint(head, code), *rest]
+        lines += labelled("", _measured(one), width)
+        if one.reason:
+            lines += labelled("", terminal_text(one.reason), width)
+    return joined(lines)
+
+
+def _measured(one: CriterionCheck) -> str:
+    if one.metric == "failure_share":
+        now, then = percent(one.value), percent(one.value_then)
+        of = f", {many(one.request_count or 0, 'request')}"
+    else:
+        now, then = f"{rate(one.value)} per hour", f"{rate(one.value_then)} per hour"
+        of = f", {many(one.event_count or 0, 'event')}"
+    return f"now {now}, then {then}; {one.exposure:.1f} h covered{of}"

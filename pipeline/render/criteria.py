@@ -7,6 +7,7 @@ from pipeline.render.untrusted import toml_string
 _HEADER = """\
 # Success criteria of one run: what has to hold on later logs for the incident to be over.
 # `threshold` is the most that passes. Below `minimum_exposure` covered hours nothing is said.
+# `usual_activity` is per covered hour: in much quieter logs, absence proves nothing.
 # Rates are per covered hour, shares are of requests. Edit, delete or add entries as you see fit.
 """
 
@@ -43,4 +44,7 @@ def _entry(criterion: Criterion) -> str:
     if criterion.value_now is not None:
         lines.append(f"value_now = {float(criterion.value_now)!r}")
     lines.append(f"status = {toml_string(criterion.status)}")
+    if criterion.usual_activity is not None and criterion.activity_unit is not None:
+        lines.append(f"usual_activity = {float(criterion.usual_activity)!r}")
+        lines.append(f"activity_unit = {toml_string(criterion.activity_unit)}")
     return "\n".join(lines) + "\n"
