@@ -596,6 +596,30 @@ def test_files_of_different_services_before_and_after_are_told(tmp_path: Path) -
     assert result.coverage.warnings[0].kind == "no_common_service"
 
 
+def test_errors_of_another_service_than_before_are_no_regression(tmp_path: Path) -> None:
+    """Logs of two systems in one folder, of different days: what is new tells of neither."""
+    rng = random.Random(31)
+    failing = beats(rng, 24, 48, 30) + errors(rng, 24, 48, 20, "job failed, giving up")
+    logs = write(tmp_path / "logs", {"a": beats(rng, 0, 24, 30), "b": failing})
+
+    result = analyze(tmp_path / "out", [logs])
+
+    assert result.verdict is Verdict.CANNOT_DECIDE
+    assert "No service logs in both windows" in result.headline
+    assert finding(result, "job failed").candidate_count > 300
+
+
+def test_services_that_were_renamed_are_compared_where_a_baseline_is_named(tmp_path: Path) -> None:
+    rng = random.Random(31)
+    before = write(tmp_path / "before", {"blue": beats(rng, 0, 24, 30)})
+    failing = beats(rng, 24, 48, 30) + errors(rng, 24, 48, 20, "job failed, giving up")
+    after = write(tmp_path / "after", {"green": failing})
+
+    result = analyze(tmp_path / "out", [after], [str(before)])
+
+    assert result.verdict is Verdict.REGRESSION
+
+
 def test_a_slow_ramp_is_suspected_and_said(tmp_path: Path) -> None:
     rng = random.Random(23)
     growing = [

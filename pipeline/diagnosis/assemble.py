@@ -109,7 +109,8 @@ def assemble(
         marts["endpoint_totals"], marts["correlated_endpoints"], rises, interval
     )
     gaps = [gap for name, own in sorted(coverage.gaps.items()) if name for gap in own]
-    verdict = statements.verdict_of(found, bool(choice.baseline), _is_covered(windows, choice))
+    is_comparable = _is_covered(windows, choice) and _is_alike(coverage, choice)
+    verdict = statements.verdict_of(found, bool(choice.baseline), is_comparable)
     criteria = plan.criteria_of(found, endpoints, totals, windows.candidate, windows.baseline)
     chain = chains.build_chain(
         found,
@@ -123,7 +124,12 @@ def assemble(
         schema_version=SCHEMA_VERSION,
         verdict=verdict,
         headline=statements.headline_of(
-            verdict, found, totals, windows.baseline, windows.candidate
+            verdict,
+            found,
+            totals,
+            windows.baseline,
+            windows.candidate,
+            is_alike=_is_alike(coverage, choice),
         ),
         run=run,
         windows=windows,
@@ -203,6 +209,11 @@ def _is_covered(windows: Windows, choice: Choice) -> bool:
         and windows.candidate.covered_seconds >= _LOW_TIME_COVERAGE * choice.candidate.seconds
         and windows.baseline.covered_seconds >= min(_LOW_TIME_COVERAGE * whole, 6 * 3600)
     )
+
+
+def _is_alike(coverage: ServiceCoverage, choice: Choice) -> bool:
+    """Tell whether there is a service to compare; of another folder only its user knows that."""
+    return choice.baseline_origin == "baseline" or not _strangers(coverage)
 
 
 def _totals(windows: Windows, verdict: pl.DataFrame, interval: Interval) -> Totals:

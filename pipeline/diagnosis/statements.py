@@ -36,11 +36,15 @@ def headline_of(
     totals: Totals,
     baseline: WindowFacts,
     candidate: WindowFacts,
+    *,
+    is_alike: bool = True,
 ) -> str:
-    """Return the title line, made of numbers."""
+    """Return the title line, made of numbers; *is_alike*: some service logs in both windows."""
     if verdict is Verdict.CANNOT_DECIDE:
         if baseline.covered_seconds <= 0:
             return f"{many(candidate.error_count, 'error')} and no baseline to compare them with"
+        if not is_alike:
+            return "No service logs in both windows, so that nothing can be compared"
         return "Not enough of the logs is covered to compare the two windows"
     change = _change(totals, baseline, candidate)
     found = regressions(findings)
