@@ -6,6 +6,7 @@
     │   └── RuleError        a rule definition is not usable
     ├── SourceError          exit 3: no source could be read
     ├── ConservationError    exit 3: a line of a source is neither in an event nor blank
+    ├── SecretError          exit 3: a document that is to be written holds a secret
     ├── QueryError           exit 3: a query could not be ordered, bound or run
     └── UndecidableError     exit 4: no verdict is possible on this input
 
@@ -57,6 +58,10 @@ class SourceError(PipelineError):
 
 class ConservationError(PipelineError):
     """Lines of a source are neither in an event nor blank: the numbers cannot be trusted."""
+
+
+class SecretError(PipelineError):
+    """A finished document holds what nothing but a secret looks like; it is not written."""
 
 
 class QueryError(PipelineError):

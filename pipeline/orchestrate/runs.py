@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline import store
 from pipeline.diagnosis.windows import is_window_text
-from pipeline.errors import ExitCode, UsageError
+from pipeline.errors import ExitCode, SecretError, UsageError
 from pipeline.model import (
     Result,
     Run,
@@ -35,6 +35,7 @@ from pipeline.orchestrate.reading import (
 from pipeline.orchestrate.sealing import seal, sealed
 from pipeline.orchestrate.templates import open_book
 from pipeline.orchestrate.windows import choose, moment_of
+from pipeline.redaction import find_secrets
 
 
 def ingest(logs: Sequence[str], out: Path, settings: Settings, *, tell: Tell = print) -> Ledger:
@@ -180,7 +181,10 @@ def _version(name: str) -> str:
 def documents_of(
     result: Result, formats: Sequence[str], md_limit: int | None = None
 ) -> dict[str, str]:
-    """Render what was asked for; the result itself and its criteria are always written."""
+    """Render what was asked for; the result itself and its criteria are always written.
+
+    Raises `SecretError` where a finished text holds a secret although the run was to take them out.
+    """
     from pipeline import render
 
     texts = {}
@@ -192,11 +196,23 @@ def documents_of(
         texts["junit.xml"] = render.render_junit(result)
     if "csv" in formats:
         texts |= render.render_csv(result)
-    return {
-        **texts,
-        "result.json": render.to_json(result),
-        "criteria.toml": render.render_criteria(result),
-    }
+    texts["result.json"] = render.to_json(result)
+    texts["criteria.toml"] = render.render_criteria(result)
+    if result.run.settings.get("redact") != "off":
+        _refuse_secrets(texts)
+    return texts
+
+
+def _refuse_secrets(texts: Mapping[str, str]) -> None:
+    """Look for secrets once more, in the very text that is to be written."""
+    for name, text in texts.items():
+        for line, kind in find_secrets(text)[:1]:
+            raise SecretError(
+                f"{name}, line {line}: what looks like a secret ({kind}) was not taken out; "
+                "nothing was written",
+                hint="this is a fault of the program, please report it; --redact off writes the "
+                "documents as they are",
+            )
 
 
 def render_again(

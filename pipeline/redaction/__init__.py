@@ -5,11 +5,12 @@ like take whole tables and values. What is a secret is data: `rules.toml`.
 """
 
 from pipeline.redaction.tables import COUNTED, redact_columns, redact_events, redact_fields
-from pipeline.redaction.texts import Redactor, redact, redact_text
+from pipeline.redaction.texts import Redactor, find_secrets, redact, redact_text
 
 __all__ = [
     "COUNTED",
     "Redactor",
+    "find_secrets",
     "redact",
     "redact_columns",
     "redact_events",
