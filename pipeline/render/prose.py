@@ -98,10 +98,12 @@ def _what(result: Result) -> str:
 
 def _undecided(result: Result) -> str:
     """Say why nothing was compared, and that this is no all-clear."""
-    return (
-        "This input allows no comparison, so nothing here says that the logs are normal. "
-        f"Baseline: {baseline_words(result).rstrip('.')}."
-    )
+    words = baseline_words(result).removeprefix("none").removeprefix(": ").rstrip(".")
+    if result.windows.baseline.start is not None:
+        why = "Too little of the two windows is covered by logs."
+    else:
+        why = f"{words[:1].upper()}{words[1:]}." if words else "There is no baseline."
+    return f"Nothing could be compared, so nothing here says that the logs are normal. {why}"
 
 
 def _names(found: Sequence[Finding]) -> str:
@@ -140,9 +142,14 @@ def _since(result: Result) -> str:
     began = (
         f"The first rise began at about {moment(onset)} UTC{_bounds(found, onset)}."
         if onset
-        else "When the rise began cannot be told from these counts."
+        else f"When the rise began cannot be told from these counts{_first_line(found)}."
     )
     return f"{began} {_until(found, result.windows.candidate.end)}".strip()
+
+
+def _first_line(found: Sequence[Finding]) -> str:
+    firsts = [one.first_seen for one in found if one.state is State.NEW and one.first_seen]
+    return f"; the first line is of {moment(min(firsts))} UTC" if firsts else ""
 
 
 def _bounds(found: Sequence[Finding], onset: datetime) -> str:
@@ -173,8 +180,7 @@ def _until(found: Sequence[Finding], end: datetime | None) -> str:
 def _totals(result: Result) -> str:
     totals, windows = result.totals, result.windows
     if totals.baseline_rate is None or windows.baseline.start is None:
-        counted = _counted(windows.candidate)
-        return f"{counted[0].upper()}{counted[1:]}." if windows.candidate.start else ""
+        return f"{_counted(windows.candidate)}{_most(result)}." if windows.candidate.start else ""
     before, after = rate(totals.baseline_rate), rate(totals.candidate_rate)
     text = f"All errors: {before} → {after} per covered hour"
     if totals.rate_ratio is not None:
@@ -188,6 +194,17 @@ def _totals(result: Result) -> str:
 
 def _counted(window: WindowFacts) -> str:
     return f"{many(window.error_count, 'error')} in {duration(window.covered_seconds)} covered"
+
+
+def _most(result: Result) -> str:
+    """Name the most frequent errors, where nothing was compared."""
+    errors = sorted(_errors(result), key=lambda one: (-one.candidate_count, one.finding_id))
+    counted = [f"{_quoted(name_of(one))} ({one.candidate_count:,})" for one in errors[:_MAX_NAMES]]
+    return f", most of all {', '.join(counted)}" if counted else ""
+
+
+def _errors(result: Result) -> list[Finding]:
+    return [one for one in result.findings if one.kind == "error" and one.candidate_count]
 
 
 def _reach(result: Result) -> str:
@@ -210,7 +227,8 @@ def _endpoint(one: Endpoint) -> str:
 
 
 def _where(result: Result) -> str:
-    found = regressions_of(result)
+    is_open = result.verdict is Verdict.CANNOT_DECIDE
+    found = _errors(result) if is_open else regressions_of(result)
     counts: Counter[str] = Counter()
     for one in found:
         for service in one.services:
@@ -218,8 +236,8 @@ def _where(result: Result) -> str:
     ranked = sorted(((n, name) for name, n in counts.items() if n), key=lambda at: (-at[0], at[1]))
     shown = [f"{name} ({n:,})" for n, name in ranked[:_MAX_NAMES]]
     more = f" and {len(ranked) - _MAX_NAMES} more" if len(ranked) > _MAX_NAMES else ""
-    whose = "Its" if len(found) == 1 else "Their"
-    said = [f"{whose} events are in {', '.join(shown)}{more}."] if shown else []
+    whose = "The errors" if is_open else "Its events" if len(found) == 1 else "Their events"
+    said = [f"{whose} are in {', '.join(shown)}{more}."] if shown else []
     return " ".join([*said, *_order(result)])
 
 
@@ -266,10 +284,17 @@ def _doubt(result: Result) -> str:
     number = len(warnings) + len(result.premises)
     if not warnings:
         return f"{many(number, 'doubt')} about the input, under Data." if number else ""
-    text = warnings[0].text
-    text = text if len(text) <= _DOUBT_CHARACTERS else f"{text[:_DOUBT_CHARACTERS]}…"
+    text = _shortened(warnings[0].text)
     more = f" {number - 1:,} more under Data." if number > 1 else ""
-    return f"{text[0].upper()}{text[1:].rstrip('.')}.{more}"
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}.{more}"
+
+
+def _shortened(text: str) -> str:
+    """Cut after the last whole sentence that fits."""
+    if len(text) <= _DOUBT_CHARACTERS:
+        return text
+    whole = text[:_DOUBT_CHARACTERS].rpartition(". ")[0]
+    return whole or f"{text[:_DOUBT_CHARACTERS]}…"
 
 
 def _calibrated(result: Result) -> str:

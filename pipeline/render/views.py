@@ -454,6 +454,7 @@ class ReportContext:
     lead: list[LeadView] = field(metadata={"help": "the first screen in words; it stands alone"})
     tiles: list[Tile] = field(metadata={"help": "the large figures"})
     findings: list[FindingRow] = field(metadata={"help": "what rose, in order of appearance"})
+    findings_title: str = field(metadata={"help": "what the table of findings holds"})
     findings_more: str = field(metadata={"help": "which findings are not in the table, or empty"})
     others: list[FindingRow] = field(metadata={"help": "findings that did not rise"})
     others_words: str = field(metadata={"help": "how many did not rise, in which states"})

@@ -62,6 +62,7 @@ def test_where_nothing_was_compared_the_reason_and_the_way_out_are_told() -> Non
 
     assert result.verdict is Verdict.CANNOT_DECIDE
     assert "nothing here says that the logs are normal" in said["What"]
+    assert "most of all “something failed” (" in said["How bad"]
     assert "--baseline" in said["Next"]
     assert "Since" not in said
 

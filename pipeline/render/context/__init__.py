@@ -40,6 +40,7 @@ from pipeline.render.context.rates import (
 from pipeline.render.context.summary import (
     finding_row,
     finding_rows,
+    findings_title,
     leads,
     other_findings,
     shown_findings,
@@ -124,6 +125,7 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
         lead=leads(result),
         tiles=tiles_of(result),
         findings=finding_rows(basis, shown[: caps.findings]),
+        findings_title=findings_title(basis),
         findings_more=more_of(shown[caps.findings :]),
         others=finding_rows(basis, rest[: caps.others]),
         others_words=state_counts(rest),

@@ -31,6 +31,13 @@ def shown_findings(basis: Basis) -> list[Finding]:
     return basis.result.findings if is_open else basis.risen
 
 
+def findings_title(basis: Basis) -> str:
+    """Say what the table holds."""
+    if basis.result.verdict is Verdict.CANNOT_DECIDE:
+        return "All classes of errors and warnings, none of them compared"
+    return "Findings, earliest first where that can be told"
+
+
 def other_findings(basis: Basis) -> list[Finding]:
     """Return the findings that are folded away: those that did not rise."""
     shown = {one.finding_id for one in shown_findings(basis)}
