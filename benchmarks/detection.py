@@ -51,6 +51,9 @@ class Setting:
     missing: float = 0.0  # share of hours without any log
     drift: float = 0.0  # linear growth over the whole span
     only_kind: int | None = None
+    candidate_clock: int | None = None  # hour of the day at which the candidate begins
+    is_batch: bool = False  # every class runs for two hours a day, which the candidate holds
+    has_requests: bool = True
     # (rate an hour, factor) for the first classes; a factor of inf is a class without baseline.
     planted: tuple[tuple[float, float], ...] = ()
     change_minute: int = 0
@@ -77,7 +80,7 @@ class Draw:
 def negbin(rng: Generator, setting: Setting) -> Draw:
     """Gamma hours in log-normal days."""
     hours = setting.baseline_hours + setting.candidate_hours
-    clock = np.arange(hours) + int(rng.integers(0, 168))
+    clock = _clock(rng, setting)
     day = clock // 24 - clock[0] // 24
     traffic = np.exp(0.7 * np.cos(2 * np.pi * (clock % 24 - 14) / 24))
     traffic *= np.where((clock // 24) % 7 >= 5, 0.7, 1.0)
@@ -86,7 +89,7 @@ def negbin(rng: Generator, setting: Setting) -> Draw:
     shape = np.exp(rng.uniform(math.log(2), math.log(50), count))[:, None]
     noise = rng.gamma(shape, 1 / shape, (count, hours))
     noise *= np.exp(rng.normal(0, 0.10, (count, day[-1] + 1)))[:, day]
-    return _draw(rng, setting, traffic, noise, lambda: rng.lognormal(math.log(40), 0.8))
+    return _draw(rng, setting, clock, traffic, noise, lambda: rng.lognormal(math.log(40), 0.8))
 
 
 def cox(rng: Generator, setting: Setting) -> Draw:
@@ -97,7 +100,7 @@ def cox(rng: Generator, setting: Setting) -> Draw:
     if setting.missing:
         setting = replace(setting, missing=float(rng.uniform(0.05, 0.40)))
     hours = setting.baseline_hours + setting.candidate_hours
-    clock = np.arange(hours) + int(rng.integers(0, 168))
+    clock = _clock(rng, setting)
     peaks = 0.5 * np.cos(2 * np.pi * (clock % 24 - 11) / 24)
     peaks += 0.25 * np.cos(4 * np.pi * (clock % 24 - 9) / 24)
     week = 0.15 * np.cos(2 * np.pi * (clock % 168 - 60) / 168)
@@ -110,10 +113,18 @@ def cox(rng: Generator, setting: Setting) -> Draw:
     deploy = rng.integers(0, setting.baseline_hours, count)
     step = np.exp(rng.normal(0, 0.10, count))
     noise *= np.where(np.arange(hours)[None, :] >= deploy[:, None], 1.0, step[:, None])
-    return _draw(rng, setting, traffic, noise, lambda: 15 * (1 + rng.pareto(1.2)))
+    return _draw(rng, setting, clock, traffic, noise, lambda: 15 * (1 + rng.pareto(1.2)))
 
 
 FAMILIES: dict[str, Callable[[Generator, Setting], Draw]] = {"negbin": negbin, "cox": cox}
+
+
+def _clock(rng: Generator, setting: Setting) -> Array:
+    """Return the hour of the week of every hour of a draw, not cut at the week's end."""
+    begin = int(rng.integers(0, 168))
+    if setting.candidate_clock is not None:
+        begin += (setting.candidate_clock - begin - setting.baseline_hours) % 24
+    return np.arange(setting.baseline_hours + setting.candidate_hours) + begin
 
 
 def _autoregressive(rng: Generator, memory: Array, spread: Array, hours: int) -> Array:
@@ -127,7 +138,12 @@ def _autoregressive(rng: Generator, memory: Array, spread: Array, hours: int) ->
 
 
 def _draw(
-    rng: Generator, setting: Setting, traffic: Array, noise: Array, burst_size: Callable[[], float]
+    rng: Generator,
+    setting: Setting,
+    clock: Array,
+    traffic: Array,
+    noise: Array,
+    burst_size: Callable[[], float],
 ) -> Draw:
     count, hours = noise.shape
     split = setting.baseline_hours
@@ -141,6 +157,10 @@ def _draw(
     for index, (planted_rate, planted_factor) in enumerate(setting.planted):
         rate[index], factor[index] = planted_rate, planted_factor
     follows = np.where((kind == _CONSTANT)[:, None], 1.0, traffic[None, :])
+    if setting.is_batch:
+        begin = clock[split] + rng.integers(0, setting.candidate_hours - 1, count)
+        since = (clock[None, :] - begin[:, None]) % 24
+        follows = np.where(since < 2, 12.0, 0.0)
     growth = 1 + setting.drift * np.arange(hours) / hours
     rates = np.repeat(rate[:, None] * follows * noise * growth / 60, 60, axis=1)
     covered = rng.random(hours) >= setting.missing
@@ -219,6 +239,8 @@ def hourly_table(draw: Draw, minutes: pl.DataFrame) -> pl.DataFrame:
             "exposure": draw.requests.reshape(-1, 60).sum(1).astype(float),
         }
     ).with_columns(pl.col("bucket_start").cast(pl.Datetime("us", "UTC")))
+    if not draw.setting.has_requests:
+        grid = grid.with_columns(exposure=pl.lit(None, pl.Float64))
     names = pl.DataFrame({"series_id": [f"s{index}" for index in range(len(draw.counts))]})
     sums = minutes.group_by("series_id", pl.col("bucket_start").dt.truncate("1h")).agg(
         pl.col("event_count").sum(), pl.col("capped_count").sum()
@@ -300,6 +322,11 @@ _ALARMS: dict[str, Setting] = {
     "drift": Setting(drift=0.5),
     "2 d / 6 h": Setting(baseline_hours=48, candidate_hours=6),
     "few classes": Setting(class_count=3),
+    "7 d / 6 h at the peak": Setting(candidate_hours=6, candidate_clock=11, has_requests=False),
+    "7 d / 6 h batch": Setting(
+        candidate_hours=6, candidate_clock=0, is_batch=True, has_requests=False
+    ),
+    "4 w / 6 h at the peak": Setting(672, 6, candidate_clock=11, has_requests=False),
 }
 _FACTORS, _RATES = (1.51, 2.0, 3.0), (1.0, 5.0, 30.0)
 _PLANTED = (*((rate, factor) for factor in _FACTORS for rate in _RATES), (3.0, math.inf))

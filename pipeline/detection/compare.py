@@ -24,6 +24,7 @@ from statistics import median, variance
 
 from pipeline.detection.distributions import nbinom_cdf, nbinom_sf
 from pipeline.detection.intervals import mixed_tail
+from pipeline.detection.seasons import Season, find_season, gain
 from pipeline.model import Confidence, State
 
 # Noise of a common class over a few hours, for rules about one class's past.
@@ -80,6 +81,9 @@ class Series:
     candidate_seconds: list[float] = field(default_factory=list)
     baseline_exposure: list[float | None] = field(default_factory=list)
     candidate_exposure: list[float | None] = field(default_factory=list)
+    # The hours in which the buckets begin, counted from one midnight of a Monday.
+    baseline_hours: list[int] = field(default_factory=list)
+    candidate_hours: list[int] = field(default_factory=list)
     exposure_kind: str = "requests"
     window_seconds: float = 0.0
 
@@ -101,6 +105,7 @@ class Comparison:
     mu: list[float]
     # The same by the offset that expects least: a fall must be a fall by every offset in doubt.
     expected_least: float = 0.0
+    season: Season | None = None
     fast: float = 0.0
     slow: float = 0.0
     alpha: float = 0.0
@@ -170,6 +175,8 @@ class _Offset:
     after: Sequence[float]
     likelihood: float
     rate: float
+    means: Sequence[float]
+    season: Season | None = None
 
     @property
     def expected(self) -> float:
@@ -187,12 +194,41 @@ def _expect(series: Series, settings: DetectionSettings) -> Comparison:
     if not usable:
         return Comparison(series, "time", 0.0, [], [])
     open_ones = _in_doubt(usable, settings)
+    seasonal = _seasonal(series, open_ones, settings)
+    if seasonal is not None:
+        open_ones = [seasonal]
     chosen = max(open_ones, key=lambda one: (one.expected, one.likelihood))
-    total = sum(series.baseline)
-    mu = [total / sum(chosen.before) * part for part in chosen.before]
     by_bucket = [chosen.rate * part for part in chosen.after]
     least = min(one.expected for one in open_ones)
-    return Comparison(series, chosen.name, sum(by_bucket), by_bucket, mu, least)
+    return Comparison(
+        series, chosen.name, sum(by_bucket), by_bucket, list(chosen.means), least, chosen.season
+    )
+
+
+def _seasonal(
+    series: Series, others: Sequence[_Offset], settings: DetectionSettings
+) -> _Offset | None:
+    """Return time by the hours of other days, where no other offset tells the baseline as well.
+
+    Requests that rise and fall with the class are why it does; their hours are only when.
+    """
+    if not series.baseline_hours:
+        return None
+    season = find_season(series.baseline, series.baseline_seconds, series.baseline_hours)
+    if season is None:
+        return None
+    needed = settings.offset_margin * season.noise
+    if any(gain(series.baseline, season.apart, one.means) < needed for one in others):
+        return None
+    before, after = (
+        [size * season.factor(hour) for size, hour in zip(sizes, hours, strict=True)]
+        for sizes, hours in (
+            (series.baseline_seconds, series.baseline_hours),
+            (series.candidate_seconds, series.candidate_hours),
+        )
+    )
+    rate = (sum(series.baseline) + _prior(series, settings)) / sum(before)
+    return _Offset(season.name, before, after, 0.0, rate, season.apart, season)
 
 
 def _offset(
@@ -206,7 +242,9 @@ def _offset(
     if size <= 0:
         return None
     likelihood = _likelihood(series.baseline, before, total / size)
-    return _Offset(name, before, after, likelihood, (total + _prior(series, settings)) / size)
+    rate = (total + _prior(series, settings)) / size
+    means = [total / size * part for part in before]
+    return _Offset(name, before, after, likelihood, rate, means)
 
 
 def _in_doubt(offsets: Sequence[_Offset], settings: DetectionSettings) -> list[_Offset]:
@@ -295,8 +333,12 @@ def _shrink(found: Sequence[Comparison], settings: DetectionSettings) -> None:
         buckets = len(one.mu) * min(noise.bucket_mean, 1.0)
         one.fast = (buckets * raw_fast + weight * fast_prior) / (buckets + weight)
         one.alpha = one.fast / max(len(one.expected_by_bucket), 1) + one.slow
-        one.estimated = settings.unseen * one.alpha * (1 + 1 / max(noise.blocks, 1))
+        replicates = one.season.periods if one.season else max(noise.blocks, 1)
+        one.estimated = settings.unseen * one.alpha * (1 + 1 / replicates)
         one.fixed = 1 / (sum(one.series.baseline) + _prior(one.series, settings))
+        if one.season:
+            hours = one.series.candidate_hours
+            one.fixed = max(one.fixed, one.season.uncertainty(one.expected_by_bucket, hours))
         one.freedom = information + weight
 
 

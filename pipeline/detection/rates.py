@@ -34,7 +34,10 @@ RESULT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "offset": pl.String,
     "alpha": pl.Float64,
     "bucket_alpha": pl.Float64,
+    "season": pl.List(pl.Float64),
 }
+# 1970 began on a Thursday.
+_HOURS_FROM_MONDAY = 72
 _RISES = (State.NEW, State.INCREASED, State.ESCALATING, State.RETURNED)
 _OPTIONAL = {
     "capped_count": pl.col("event_count"),
@@ -61,8 +64,10 @@ def detect(
 
     Returns one row per series_id, sorted by it (`RESULT_SCHEMA`). Rates are events per covered
     hour; `rate_ratio` is null where the baseline is zero or unknown, and may differ from the
-    quotient of the rates: it is of the capped counts, per `offset` ("time", "requests" or
-    "events"). `alpha` is the dispersion of the whole candidate, `bucket_alpha` that of one bucket.
+    quotient of the rates: it is of the capped counts, per `offset`: "time", "requests", "events",
+    or time by "hour_of_day" or "hour_of_week", with the factors of those hours from Monday 00:00
+    UTC on in `season`. `alpha` is the dispersion of the whole candidate, `bucket_alpha` that of one
+    bucket.
     State `unknown` means that no test was possible: under 30 s of covered baseline, or no covered
     candidate; then all that the test would give is null.
     """
@@ -87,8 +92,13 @@ def expected_band(
     bucket was not covered or the class could not be tested.
     """
     placed = place(series, baseline, candidate).filter(pl.col("window").is_not_null())
-    fit = found.select("series_id", "expected_count", "offset", "bucket_alpha", "baseline_count")
-    size = pl.when(pl.col("offset") == "time").then("covered_seconds").otherwise("exposure")
+    fit = found.select(
+        "series_id", "expected_count", "offset", "bucket_alpha", "baseline_count", "season"
+    )
+    is_exposed = pl.col("offset").is_in(["requests", "events"])
+    slot = _hour("bucket_start") % pl.col("season").list.len()
+    season = pl.col("season").list.get(slot).fill_null(1.0)
+    size = pl.when(is_exposed).then("exposure").otherwise(pl.col("covered_seconds") * season)
     is_covered = pl.col("covered_seconds") > 0
     candidate_size = pl.col("_size").filter(is_covered & (pl.col("window") == "candidate")).sum()
     frame = (
@@ -171,21 +181,28 @@ def _read(placed: pl.DataFrame, candidate: Window) -> list[Series]:
                "exposure_kind")  # fmt: skip
     # Uncovered buckets are no evidence of anything, neither of errors nor of their absence.
     rows = placed.filter(pl.col("window").is_not_null(), pl.col("covered_seconds") > 0)
-    rows = rows.sort("series_id", "bucket_start").select(columns)
-    for name, window, count, capped, seconds, exposure, kind in rows.iter_rows():
+    rows = rows.sort("series_id", "bucket_start").select(*columns, _hour("bucket_start"))
+    for name, window, count, capped, seconds, exposure, kind, hour in rows.iter_rows():
         one = known[name]
         one.exposure_kind = kind or one.exposure_kind
         if window == "baseline":
             one.baseline.append(capped)
             one.baseline_raw += count
             one.baseline_seconds.append(seconds)
+            one.baseline_hours.append(hour)
             one.baseline_exposure.append(exposure)
         else:
             one.candidate.append(capped)
             one.candidate_raw += count
             one.candidate_seconds.append(seconds)
+            one.candidate_hours.append(hour)
             one.candidate_exposure.append(exposure)
     return list(known.values())
+
+
+def _hour(column: str) -> pl.Expr:
+    """Number the hours from a Monday's midnight, UTC, on."""
+    return (pl.col(column).dt.epoch("s") // 3600 + _HOURS_FROM_MONDAY).alias("hour")
 
 
 def _row(one: Comparison, settings: DetectionSettings) -> tuple[object, ...]:
@@ -213,6 +230,7 @@ def _row(one: Comparison, settings: DetectionSettings) -> tuple[object, ...]:
         ratio, lower, upper,
         one.p if known else None, one.q if known else None, detectable,
         one.offset, one.alpha if known else None, one.fast + one.slow if known else None,
+        one.season.factors if one.season else None,
     )  # fmt: skip
 
 
