@@ -343,8 +343,9 @@ def alarms(family: str, windows_wanted: int, seed: int) -> dict[str, dict[str, t
         rng = np.random.default_rng([seed, len(column), 1])
         hits: dict[str, int] = defaultdict(int)
         tested = 0
-        # A draw of few classes costs as much as one of many.
-        while tested < windows_wanted * min(setting.class_count / 20, 1.0):
+        # A draw of few classes costs as much as one of many, and one of weeks four times that.
+        cost = max(20 / setting.class_count, setting.baseline_hours / 168, 1.0)
+        while tested < windows_wanted / cost:
             draw = FAMILIES[family](rng, setting)
             tested += len(draw.counts)
             found = ours(draw)

@@ -29,6 +29,8 @@ from pipeline.model import Confidence, State
 
 # Noise of a common class over a few hours, for rules about one class's past.
 _USUAL_DISPERSION = 0.1
+# With more of a stretch in one bucket, noise between buckets cannot be told from that between days.
+_MOST_IN_ONE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,14 +308,18 @@ class _Noise:
     block_mean: float
     blocks: int
     width: int
+    # How much of a stretch lies in one bucket: one of its width, but for a class with hours.
+    share: float
+    # How many buckets tell the dispersion between buckets.
+    buckets: float
 
     @property
     def has_blocks(self) -> bool:
-        return self.blocks >= 3 and self.width > 1
+        return self.blocks >= 3 and self.share <= _MOST_IN_ONE
 
     @property
     def slow(self) -> float:
-        return (self.block - self.bucket / self.width) / (1 - 1 / self.width)
+        return (self.block - self.bucket * self.share) / (1 - self.share)
 
 
 def _shrink(found: Sequence[Comparison], settings: DetectionSettings) -> None:
@@ -330,9 +336,8 @@ def _shrink(found: Sequence[Comparison], settings: DetectionSettings) -> None:
             slow = (information * noise.slow + weight * slow_prior) / (information + weight)
         one.slow = max(slow, slow_prior / 2)
         raw_fast = max(noise.bucket - one.slow, 0.0)
-        buckets = len(one.mu) * min(noise.bucket_mean, 1.0)
-        one.fast = (buckets * raw_fast + weight * fast_prior) / (buckets + weight)
-        one.alpha = one.fast / max(len(one.expected_by_bucket), 1) + one.slow
+        one.fast = (noise.buckets * raw_fast + weight * fast_prior) / (noise.buckets + weight)
+        one.alpha = one.fast * _share(one) + one.slow
         replicates = one.season.periods if one.season else max(noise.blocks, 1)
         one.estimated = settings.unseen * one.alpha * (1 + 1 / replicates)
         one.fixed = 1 / (sum(one.series.baseline) + _prior(one.series, settings))
@@ -340,6 +345,14 @@ def _shrink(found: Sequence[Comparison], settings: DetectionSettings) -> None:
             hours = one.series.candidate_hours
             one.fixed = max(one.fixed, one.season.uncertainty(one.expected_by_bucket, hours))
         one.freedom = information + weight
+
+
+def _share(one: Comparison) -> float:
+    """Return how much of the candidate lies in one bucket: what a bucket's noise weighs there."""
+    size = max(len(one.expected_by_bucket), 1)
+    if one.season is None or not one.expected:
+        return 1 / size
+    return sum(mean * mean for mean in one.expected_by_bucket) / one.expected**2
 
 
 def _slow_pool(noises: Sequence[_Noise], settings: DetectionSettings) -> tuple[float, float]:
@@ -356,7 +369,7 @@ def _slow_pool(noises: Sequence[_Noise], settings: DetectionSettings) -> tuple[f
     below = [(1 - 2 / (9 * (n.blocks - 1))) ** 3 for n in pool]
     relative = [max(n.block + 1 / n.block_mean, 1e-6) for n in pool]
     slow = median(
-        v / c - 1 / n.block_mean - n.bucket / n.width
+        v / c - 1 / n.block_mean - n.bucket * n.share
         for n, v, c in zip(pool, relative, below, strict=True)
     )
     busy = [math.log(v) for n, v in zip(pool, relative, strict=True) if n.block_mean > 50]
@@ -375,14 +388,20 @@ def _noise(one: Comparison) -> _Noise:
     blocks = len(means) // width
     skip = len(means) - blocks * width
     mean = sum(means) / len(means)
+    square = sum(mean * mean for mean in means)
+    buckets = sum(means) ** 2 / square if one.season and square else float(len(means))
+    buckets *= min(mean, 1.0) if one.season is None else 1.0
     bucket = _dispersion(counts, means, 1.0)
     if blocks < 2:
-        return _Noise(bucket, mean, 0.0, 0.0, max(blocks, 1), width)
+        return _Noise(bucket, mean, 0.0, 0.0, max(blocks, 1), width, 1 / width, buckets)
     starts = range(skip, len(means), width)
     block_counts = [sum(counts[at : at + width]) for at in starts]
     block_means = [sum(means[at : at + width]) for at in starts]
     block = _dispersion(block_counts, block_means, 1 - 1 / blocks) * blocks / (blocks - 1)
-    return _Noise(bucket, mean, block, sum(block_means) / blocks, blocks, width)
+    share = 1 / width
+    if one.season:
+        share = sum(mean * mean for mean in means[skip:]) / sum(mean * mean for mean in block_means)
+    return _Noise(bucket, mean, block, sum(block_means) / blocks, blocks, width, share, buckets)
 
 
 def _dispersion(counts: Sequence[float], means: Sequence[float], share: float) -> float:

@@ -22,6 +22,7 @@ from itertools import accumulate, pairwise
 
 import polars as pl
 
+from pipeline.detection.seasons import find_season, hour_number
 from pipeline.model import Onset, Window
 
 _MINUTE = timedelta(minutes=1)
@@ -179,6 +180,9 @@ def _read(
     name = max(("seconds", "size"), key=lambda measure: _likelihood(teacher, measure))
     if not float(hourly[name].sum()):
         name = "seconds"
+    if name == "seconds" and total:
+        hourly, after = _with_season(hourly, after)
+        teacher = hourly
     rate = (total + 0.5) / float(hourly[name].sum())
     hours: list[datetime] = after["hour"].to_list()
     known = {hour: index for index, hour in enumerate(dict.fromkeys(hours))}
@@ -192,6 +196,26 @@ def _read(
         level_deviation=min(math.sqrt(_SLOW + 1 / (total + 0.5)), 1.0),
         is_new=total == 0,
         begin=candidate.start,
+    )
+
+
+def _with_season(hourly: pl.DataFrame, after: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Weigh the seconds by what the class does at the same hour of other days, where it is proven.
+
+    A nightly job's first busy minute is no change.
+    """
+    hours = hourly.select(hour_number("hour"))["hour"].to_list()
+    season = find_season(hourly["count"].to_list(), hourly["seconds"].to_list(), hours)
+    if season is None:
+        return hourly, after
+
+    covered, total = float(hourly["seconds"].sum()), float(hourly["count"].sum())
+    own = after.select(hour_number("hour"))["hour"].to_list()
+    factors = pl.Series("seconds", [season.factor(hour) for hour in own], pl.Float64)
+    apart = pl.Series("seconds", season.apart, pl.Float64)
+    return (
+        hourly.with_columns(apart * (covered / total)),
+        after.with_columns(factors * after["seconds"]),
     )
 
 

@@ -13,6 +13,7 @@ from pipeline.detection.compare import (
 )
 from pipeline.detection.distributions import nbinom_ppf, nbinom_sf
 from pipeline.detection.intervals import detectable_ratio, predictive_limits
+from pipeline.detection.seasons import hour_number
 from pipeline.model import Confidence, State, Window
 
 RESULT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -36,8 +37,6 @@ RESULT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "bucket_alpha": pl.Float64,
     "season": pl.List(pl.Float64),
 }
-# 1970 began on a Thursday.
-_HOURS_FROM_MONDAY = 72
 _RISES = (State.NEW, State.INCREASED, State.ESCALATING, State.RETURNED)
 _OPTIONAL = {
     "capped_count": pl.col("event_count"),
@@ -96,7 +95,7 @@ def expected_band(
         "series_id", "expected_count", "offset", "bucket_alpha", "baseline_count", "season"
     )
     is_exposed = pl.col("offset").is_in(["requests", "events"])
-    slot = _hour("bucket_start") % pl.col("season").list.len()
+    slot = hour_number("bucket_start") % pl.col("season").list.len()
     season = pl.col("season").list.get(slot).fill_null(1.0)
     size = pl.when(is_exposed).then("exposure").otherwise(pl.col("covered_seconds") * season)
     is_covered = pl.col("covered_seconds") > 0
@@ -181,7 +180,7 @@ def _read(placed: pl.DataFrame, candidate: Window) -> list[Series]:
                "exposure_kind")  # fmt: skip
     # Uncovered buckets are no evidence of anything, neither of errors nor of their absence.
     rows = placed.filter(pl.col("window").is_not_null(), pl.col("covered_seconds") > 0)
-    rows = rows.sort("series_id", "bucket_start").select(*columns, _hour("bucket_start"))
+    rows = rows.sort("series_id", "bucket_start").select(*columns, hour_number("bucket_start"))
     for name, window, count, capped, seconds, exposure, kind, hour in rows.iter_rows():
         one = known[name]
         one.exposure_kind = kind or one.exposure_kind
@@ -198,11 +197,6 @@ def _read(placed: pl.DataFrame, candidate: Window) -> list[Series]:
             one.candidate_hours.append(hour)
             one.candidate_exposure.append(exposure)
     return list(known.values())
-
-
-def _hour(column: str) -> pl.Expr:
-    """Number the hours from a Monday's midnight, UTC, on."""
-    return (pl.col(column).dt.epoch("s") // 3600 + _HOURS_FROM_MONDAY).alias("hour")
 
 
 def _row(one: Comparison, settings: DetectionSettings) -> tuple[object, ...]:

@@ -13,8 +13,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import polars as pl
+
 HOUR_OF_DAY, HOUR_OF_WEEK = "hour_of_day", "hour_of_week"
 _DAY, _WEEK = 24, 168
+_TO_MONDAY = 72  # 1970 began on a Thursday
 _LEAST_PERIODS = 3
 # A tenth of an hour may lie outside every log and be a day of baseline still.
 _COVERED = 0.9
@@ -24,6 +27,7 @@ _LEAST_VARIANCE = 0.01
 _LEAST_WEIGHT = 0.5
 # ln 20 by the class's own noise, as for what a rate is per.
 _MARGIN = 3.0
+_AGREEING = 2 / 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,11 @@ class _Level:
     weights: list[float]
     apart: list[float]
     noise: float
+
+
+def hour_number(column: str) -> pl.Expr:
+    """Return `hour`: the hours of a time *column*, UTC, counted from a Monday's midnight."""
+    return (pl.col(column).dt.epoch("s") // 3600 + _TO_MONDAY).alias("hour")
 
 
 def find_season(
@@ -122,9 +131,25 @@ def _season(
     ]
     if gain(counts, apart, before) < _MARGIN * level.noise:
         return None
+    if not _is_habit(counts, apart, before, hours):
+        return None
     factors = [factor * upper(slot) for slot, factor in enumerate(level.factors)]
     periods = max(round(len(set(hours)) / size), 1)
     return Season(name, factors, level.weights, apart, periods, level.noise)
+
+
+def _is_habit(
+    counts: Sequence[float], means: Sequence[float], others: Sequence[float], hours: Sequence[int]
+) -> bool:
+    """Do most days agree? Two storms at the same hour would do for the sum."""
+    days: dict[int, list[int]] = defaultdict(list)
+    for index, hour in enumerate(hours):
+        days[hour // _DAY].append(index)
+    agreeing = sum(
+        gain(*([values[index] for index in day] for values in (counts, means, others))) > 0
+        for day in days.values()
+    )
+    return agreeing >= _AGREEING * len(days)
 
 
 def _level(

@@ -161,8 +161,8 @@ def _of_paths(
         minutes = overlap.total_seconds() / 60
         text = f"baseline and logs overlap by {minutes:.0f} min; each file counts for its own side"
         warnings.append(DataWarning("overlap", text))
-        # A whole day keeps the hour of the day.
-        shift = timedelta(days=1 + (candidate.end - candidate.start).days)
+        # Whole weeks keep the hour of the week.
+        shift = timedelta(weeks=1 + (candidate.end - candidate.start).days // 7)
     description = "the logs of " + ", ".join(names)
     return Choice(tuple(stretches), candidate, "baseline", description, tuple(warnings), shift)
 
