@@ -427,6 +427,9 @@ class Finding:
     premise_id: str | None = None  # what explains its change away: then it is no regression
     # *onset* is an estimate; this is the first event at or after it; null: none, or no onset.
     first_after_onset: datetime | None = None
+    # "time", "requests", "events", "hour_of_day", "hour_of_week": what the rates that were compared
+    # are per; null: it was not tested.
+    compared_per: str | None = None
     # Stretches of the baseline that the test left out: *baseline_count* has their events.
     baseline_excluded: list[Exclusion] = field(default_factory=list)
     ramp: Ramp | None = None  # a rise too slow for two windows; null: none was found

@@ -205,6 +205,7 @@ def _finding(
         onset_lower=onset.onset_lower if onset else None,
         onset_upper=onset.onset_upper if onset else None,
         first_after_onset=onset.first_event if onset else None,
+        compared_per=verdict.get("offset") if verdict.get("p_value") is not None else None,
         interarrival_seconds=intervals,
         services=services,
         exception_type=row["exception_type"],

@@ -504,6 +504,9 @@ class ReportContext:
     gaps: list[GapView] = field(metadata={"help": "stretches without logs"})
     gaps_more: str = field(metadata={"help": "how many more there are, or empty"})
     redactions: Untrusted = field(metadata={"help": "which secrets were taken out of how much"})
+    hours_told: str = field(
+        metadata={"help": "whether hours of the day and of the week were told apart, or why not"}
+    )
     unclassified_share: str = field(metadata={"help": "share of errors that no rule names"})
     sources: list[SourceView] = field(metadata={"help": "the ledger"})
     sources_more: str = field(metadata={"help": "how many more there are, or empty"})

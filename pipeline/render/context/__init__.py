@@ -29,7 +29,7 @@ from pipeline.render.context.plan import (
     recovery,
     verifiable,
 )
-from pipeline.render.context.quality import gap_view, premise_view, redactions
+from pipeline.render.context.quality import gap_view, hours_told, premise_view, redactions
 from pipeline.render.context.rates import (
     class_charts,
     drawn_kinds,
@@ -177,6 +177,7 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
         gaps=[gap_view(one) for one in coverage.gaps[: caps.gaps]],
         gaps_more=count_more(len(coverage.gaps) - caps.gaps),
         redactions=redactions(result),
+        hours_told=hours_told(result),
         unclassified_share=percent(coverage.unclassified_share),
         sources=[source_view(one) for one in coverage.sources[: caps.sources]],
         sources_more=count_more(len(coverage.sources) - caps.sources),

@@ -76,7 +76,7 @@ def _candidate(basis: Basis, number: int, one: Finding) -> CandidateView:
         position=_position(basis, one),
         template=Untrusted(one.template or ""),
         seen=_seen_words(one),
-        rates=f"{rate(one.baseline_rate)} → {rate(one.candidate_rate)} per hour",
+        rates=f"{rate(one.baseline_rate)} → {rate(one.candidate_rate)} per hour{_per(one)}",
         significance=_significance(one),
         spacing=_spacing(one),
         onset=_onset_words(one),
@@ -135,6 +135,18 @@ def _seen_words(one: Finding) -> str:
         text += f"; {rate(one.expected_count)} expected"
     text += f". First {moment(one.first_seen)}, last {moment(one.last_seen)} UTC"
     return text + (", still going on at the end of the data" if one.is_ongoing else "")
+
+
+def _per(one: Finding) -> str:
+    return _PER.get(one.compared_per or "", "")
+
+
+_PER = {
+    "requests": ", compared per request",
+    "events": ", compared per other event of the service",
+    "hour_of_day": ", compared with the same hours of other days",
+    "hour_of_week": ", compared with the same hours of other weeks",
+}
 
 
 def _significance(one: Finding) -> str:

@@ -4,11 +4,32 @@ from collections import Counter
 
 from pipeline.model import Gap, Premise, Result
 from pipeline.render.context.basis import Basis, moment_view
-from pipeline.render.figures import count, duration
+from pipeline.render.figures import count, duration, many
 from pipeline.render.untrusted import Untrusted
 from pipeline.render.views import GapView, PremiseView
 
+# What `detection.seasons` asks for.
+_LEAST_HOURS = {"hours of the day": (72, "three days"), "hours of the week": (504, "three weeks")}
 _GAP_WORDS = {"silent": "silent", "absent": "absent", "thin": "far fewer lines than usual"}
+
+
+def hours_told(result: Result) -> str:
+    """Say how many classes were compared with the same hours of other days, and what could not be.
+
+    Empty without a baseline.
+    """
+    covered = result.windows.baseline.covered_seconds / 3600
+    if not covered:
+        return ""
+    told = sum(one.compared_per in ("hour_of_day", "hour_of_week") for one in result.findings)
+    said = [f"{many(told, 'class', 'classes')} compared with the same hours of other days."]
+    short = [(name, need) for name, (least, need) in _LEAST_HOURS.items() if covered < 0.9 * least]
+    if short:
+        needs = " and ".join(f"{name} ({need})" for name, need in short)
+        said.append(
+            f"The baseline, {duration(covered * 3600)} covered, is too short to tell apart {needs}."
+        )
+    return " ".join(said)
 
 
 def premise_view(basis: Basis, one: Premise) -> PremiseView:
