@@ -225,6 +225,17 @@ def test_a_circle_ends() -> None:
     assert len(graph.arrows) == 2
 
 
+def test_a_way_back_does_not_change_the_layers() -> None:
+    nodes = [node(name) for name in "abcd"]
+    onward = [edge("a", "b"), edge("b", "c"), edge("c", "d")]
+
+    plain = charts.chain_graph(nodes, onward)
+    back = charts.chain_graph(nodes, [*onward, edge("d", "b")])
+
+    assert [box.y for box in back.boxes] == [box.y for box in plain.boxes]
+    assert len(back.arrows) == 4
+
+
 def test_nodes_without_place_are_folded_and_counted() -> None:
     nodes = [node(f"n{at}") for at in range(30)]
 
@@ -431,3 +442,5 @@ def test_any_graph_stays_in_its_drawing(links: list[tuple[int, int, float]]) -> 
         xs = [x for x, _ in places(arrow.path)]
         assert min(xs) >= -1 and max(xs) <= graph.width + 1
         assert 0 <= arrow.label_x <= graph.width
+        ys = [y for _, y in places(arrow.path)]
+        assert min(ys) >= -14 and max(ys) <= graph.height

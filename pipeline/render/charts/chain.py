@@ -1,5 +1,6 @@
 """The failure chain as a graph in layers, from the top down."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -48,11 +49,32 @@ class Graph:
     folded: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An edge between two nodes that are drawn, all by their numbers."""
+
+    number: int
+    source: int
+    target: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Where an edge leaves its box below, and where its head begins above the other box."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+
 MAX_BOXES = 12
+_TOP, _TIP = 6.0, 8.0
 _ROW_BOXES = 4
 _BOX_WIDTH, _BOX_HEIGHT = 244.0, 46.0
 _ROW_STEP, _BOX_GAP = 96.0, 22.0
-_LANE = 26.0  # beside the boxes, for an arrow that passes rows
+_LANE = 38.0  # beside the boxes, for an arrow that passes rows, and its label
+_LABEL = 12.0  # more for the label of the outermost of these
 
 
 def chain_graph(nodes: Sequence[ChainNode], edges: Sequence[ChainEdge]) -> Graph:
@@ -65,37 +87,73 @@ def chain_graph(nodes: Sequence[ChainNode], edges: Sequence[ChainEdge]) -> Graph
     folded = len(nodes) - len(kept)
     names = {nodes[at].node_id: at for at in kept}
     links = [
-        (number, names[edge.source], names[edge.target])
+        Link(number, names[edge.source], names[edge.target])
         for number, edge in enumerate(edges)
         if edge.source in names and edge.target in names and edge.source != edge.target
     ]
-    rows = _rows(kept, [(source, target) for _, source, target in links])
+    rows = _rows(kept, [(link.source, link.target) for link in links])
+    level = {number: at for at, row in enumerate(rows) for number in row}
+    passing = [link for link in links if level[link.target] - level[link.source] != 1]
     if folded:
         rows.append([REST])
-    widest = max((len(row) for row in rows), default=1)
-    is_passing = any(_passed(rows, source, target) for _, source, target in links)
-    aside = 2 * _LANE if is_passing else 0.0
-    width = widest * (_BOX_WIDTH + _BOX_GAP) + _BOX_GAP + 2 * aside
+    # Lanes are taken by turns from both sides.
+    left, right = _margin(len(passing[::2])), _margin(len(passing[1::2]))
+    inner = max((len(row) for row in rows), default=1) * (_BOX_WIDTH + _BOX_GAP) + _BOX_GAP
+    places = _places(rows, left, inner)
+    arrows = _arrows(links, passing, places, [edge.share for edge in edges])
+    is_below = any(level[link.source] == len(rows) - 1 for link in passing)
+    room = _ROW_STEP - _BOX_HEIGHT
+    height = 2 * _TOP + max(len(rows), 1) * _ROW_STEP - (room / 2 if is_below else room)
+    return Graph(
+        width=round(left + inner + right),
+        height=round(height),
+        boxes=list(places.values()),
+        arrows=_apart(arrows),
+        folded=folded,
+    )
+
+
+def _arrows(
+    links: Sequence[Link],
+    passing: Sequence[Link],
+    places: Mapping[int, Box],
+    shares: Sequence[float],
+) -> list[Arrow]:
+    """Return an arrow a link; those *passing* rows go around the boxes."""
+    leaves = _ports([(link.number, link.source, link.target) for link in links], places)
+    enters = _ports([(link.number, link.target, link.source) for link in links], places)
+    arrows = []
+    for link in links:
+        start, end = places[link.source].y + _BOX_HEIGHT, places[link.target].y - _TIP
+        ends = Ends(leaves[link.number], start, enters[link.number], end)
+        thickness = rounded(1.2 + 4.8 * min(max(shares[link.number], 0.0), 1.0))
+        if link in passing:
+            between = [box for box in places.values() if _is_between(box, ends)]
+            arrows.append(_around(link.number, ends, between, passing.index(link), thickness))
+        else:
+            arrows.append(_straight(link.number, ends, thickness))
+    return arrows
+
+
+def _margin(lanes: int) -> float:
+    return lanes * _LANE + _LABEL if lanes else 0.0
+
+
+def _places(rows: Sequence[Sequence[int]], left: float, inner: float) -> dict[int, Box]:
+    """Return the boxes of all rows, each row in the middle of *inner* to the right of *left*."""
     places: dict[int, Box] = {}
     for level, row in enumerate(rows):
-        indent = (width - len(row) * (_BOX_WIDTH + _BOX_GAP) + _BOX_GAP) / 2
+        indent = left + (inner - len(row) * (_BOX_WIDTH + _BOX_GAP) + _BOX_GAP) / 2
         for at, number in enumerate(row):
             x = indent + at * (_BOX_WIDTH + _BOX_GAP)
-            places[number] = Box(number, rounded(x), 6 + level * _ROW_STEP, _BOX_WIDTH, _BOX_HEIGHT)
-    leaves = _ports([(number, source, target) for number, source, target in links], places)
-    enters = _ports([(number, target, source) for number, source, target in links], places)
-    arrows = [
-        _arrow(
-            number,
-            (places[source], leaves[number]),
-            (places[target], enters[number]),
-            edges[number].share,
-            width,
-        )
-        for number, source, target in links
-    ]
-    height = max(len(rows), 1) * _ROW_STEP - (_ROW_STEP - _BOX_HEIGHT) + 12
-    return Graph(round(width), round(height), list(places.values()), _apart(arrows), folded)
+            y = _TOP + level * _ROW_STEP
+            places[number] = Box(number, rounded(x), y, _BOX_WIDTH, _BOX_HEIGHT)
+    return places
+
+
+def _is_between(box: Box, ends: Ends) -> bool:
+    top, bottom = sorted((ends.y1 - _BOX_HEIGHT, ends.y2 + _TIP))
+    return top <= box.y <= bottom
 
 
 def _kept(nodes: Sequence[ChainNode], edges: Sequence[ChainEdge]) -> list[int]:
@@ -111,17 +169,45 @@ def _kept(nodes: Sequence[ChainNode], edges: Sequence[ChainEdge]) -> list[int]:
 
 
 def _rows(kept: Sequence[int], links: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """Layer by the longest way from a beginning; a circle cannot make a node sink for ever."""
+    """Layer by the longest way from a beginning; edges that close a circle do not count."""
     depth = dict.fromkeys(kept, 0)
+    onward = _without_circles(kept, links)
     for _ in kept:
-        for source, target in links:
-            depth[target] = max(depth[target], min(depth[source] + 1, len(kept) - 1))
+        for source, target in onward:
+            depth[target] = max(depth[target], depth[source] + 1)
     rows: list[list[int]] = []
     for level in sorted(set(depth.values())):
         layer = [number for number in kept if depth[number] == level]
         layer = _below_their_sources(layer, links, rows)
         rows.extend(layer[at : at + _ROW_BOXES] for at in range(0, len(layer), _ROW_BOXES))
     return rows
+
+
+def _without_circles(
+    kept: Sequence[int], links: Sequence[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """Return *links* but for those that lead back to where a walk along them came from."""
+    nexts: dict[int, list[int]] = {number: [] for number in kept}
+    for source, target in links:
+        nexts[source].append(target)
+    onward: list[tuple[int, int]] = []
+    done: set[int] = set()
+
+    def walk(number: int, path: frozenset[int]) -> None:
+        for target in nexts[number]:
+            if target in path:
+                continue
+            onward.append((number, target))
+            if target not in done:
+                walk(target, path | {target})
+        done.add(number)
+
+    # Where nothing leads to, a walk begins; what only circles lead to is walked last.
+    reached = {target for _, target in links}
+    for number in sorted(kept, key=lambda at: at in reached):
+        if number not in done:
+            walk(number, frozenset({number}))
+    return onward
 
 
 def _below_their_sources(
@@ -135,12 +221,6 @@ def _below_their_sources(
         return sum(above) / len(above) if above else 0.5
 
     return sorted(layer, key=middle)
-
-
-def _passed(rows: Sequence[Sequence[int]], source: int, target: int) -> bool:
-    """Tell whether an arrow passes a row, which it must do aside of the boxes."""
-    level = {number: at for at, row in enumerate(rows) for number in row}
-    return level[target] - level[source] != 1
 
 
 def _ports(links: Sequence[tuple[int, int, int]], places: Mapping[int, Box]) -> dict[int, float]:
@@ -158,30 +238,55 @@ def _ports(links: Sequence[tuple[int, int, int]], places: Mapping[int, Box]) -> 
     }
 
 
-def _arrow(
-    number: int, start: tuple[Box, float], end: tuple[Box, float], share: float, width: float
-) -> Arrow:
-    (source, x1), (target, x2) = start, end
-    rows = (target.y - source.y) / _ROW_STEP
-    thickness = rounded(1.2 + 4.8 * min(max(share, 0.0), 1.0))
-    if abs(rows - 1) < 0.5:
-        y1, y2 = source.y + source.height, target.y - 8
-        middle = (y1 + y2) / 2
-        path = f"M{place(x1, y1)}C{place(x1, middle)} {place(x2, middle)} {place(x2, y2)}"
-        head = f"M{place(x2 - 6, y2)}h12l-6 8z"
-        # Beside the end of the arrow, which comes down straight.
-        return Arrow(number, path, head, rounded(x2 + 9), rounded(y2 - 2), thickness)
-    # Edges over several rows, along a row or back go aside, so as not to run through boxes.
-    is_left = x1 + x2 < width - 1 or rows < 0
-    side = -1.0 if is_left else 1.0
-    x1 = source.x if is_left else source.x + source.width
-    x2 = (target.x if is_left else target.x + target.width) + side * 8
-    y1, y2 = source.y + source.height / 2, target.y + target.height / 2
-    far = (min(x1, x2) if is_left else max(x1, x2)) + side * _LANE * min(abs(rows) / 2 + 0.6, 1.8)
-    path = f"M{place(x1, y1)}C{place(far, y1)} {place(far, y2)} {place(x2, y2)}"
-    head = f"M{place(x2, y2 - 6)}v12l{-8 * side:g} -6z"
-    at = (x1 + 6 * far + x2) / 8 if is_left else (x1 + 6 * far + x2) / 8 - 4
-    return Arrow(number, path, head, rounded(at), rounded((y1 + y2) / 2 + 4), thickness)
+def _straight(number: int, ends: Ends, thickness: float) -> Arrow:
+    """Return an arrow to the next row; its label is beside its end, which comes down straight."""
+    middle = (ends.y1 + ends.y2) / 2
+    path = (
+        f"M{place(ends.x1, ends.y1)}C{place(ends.x1, middle)} {place(ends.x2, middle)} "
+        f"{place(ends.x2, ends.y2)}"
+    )
+    return Arrow(number, path, _head(ends), rounded(ends.x2 + 9), rounded(ends.y2 - 2), thickness)
+
+
+def _around(number: int, ends: Ends, between: Sequence[Box], turn: int, thickness: float) -> Arrow:
+    """Return an arrow over several rows, along a row or back, which goes around all boxes.
+
+    It runs in the gaps between rows to a lane beside the boxes of the rows *between*; *turn* is
+    which of these arrows it is, so that each has a lane of its own.
+    """
+    side = -1 if turn % 2 == 0 else 1
+    far = turn // 2 * _LANE + 14
+    edges = [box.x for box in between] if side < 0 else [box.x + box.width for box in between]
+    lane = (min(edges) - far) if side < 0 else (max(edges) + far)
+    out, back = ends.y1 + 10 + turn % 4 * 3, ends.y2 - 12 - turn % 4 * 3
+    path = _rounded_path(
+        [(ends.x1, ends.y1), (ends.x1, out), (lane, out), (lane, back), (ends.x2, back),
+         (ends.x2, ends.y2)]
+    )  # fmt: skip
+    label_x = lane - 34 if side < 0 else lane + 6
+    return Arrow(
+        number, path, _head(ends), rounded(label_x), rounded((out + back) / 2 + 4), thickness
+    )
+
+
+def _head(ends: Ends) -> str:
+    return f"M{place(ends.x2 - 6, ends.y2)}h12l-6 {_TIP:g}z"
+
+
+def _rounded_path(corners: Sequence[tuple[float, float]]) -> str:
+    """Return straight lines through *corners*, each corner rounded off."""
+    parts = [f"M{place(*corners[0])}"]
+    for before, corner, after in zip(corners, corners[1:], corners[2:], strict=False):
+        into, out = _towards(corner, before), _towards(corner, after)
+        parts.append(f"L{place(*into)}Q{place(*corner)} {place(*out)}")
+    return "".join([*parts, f"L{place(*corners[-1])}"])
+
+
+def _towards(start: tuple[float, float], end: tuple[float, float]) -> tuple[float, float]:
+    """Return the point six units from *start* on the way to *end*, or half of a shorter way."""
+    length = math.dist(start, end)
+    share = min(6.0, length / 2) / length if length else 0.0
+    return start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share
 
 
 def _apart(arrows: Sequence[Arrow]) -> list[Arrow]:

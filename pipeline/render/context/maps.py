@@ -142,7 +142,7 @@ def lanes_view(basis: Basis) -> LaneView | None:
         drawn.append(_joined([lanes[name] for name in rest]))
         # A file may hold the lines of services that nothing here names by themselves.
         number = max(len(rest), (basis.result.coverage.service_count or 0) - len(shown))
-        labels.append(f"{number:,} other")
+        labels.append(f"{number:,} other (any of them)")
     windows = basis.result.windows
     chart = charts.lane_chart(drawn, _span(windows.baseline), _span(windows.candidate))
     said = [(label, _lane_words(lane)) for label, lane in zip(labels, drawn, strict=True)]
