@@ -21,10 +21,8 @@ from pipeline.errors import QueryError
 from pipeline.resources import resource_dir
 from pipeline.schema import Schema
 
-# Read by most queries: worked out once, it is a table.
-_WORKED_OUT = "stg_events"
-# Rows of that table with one column more: as a table they would be held twice.
-_PICKED = "int_finding_events"
+# Asked whenever the kept events are read: small, and worked out once.
+_WORKED_OUT = "stg_repeated_texts"
 _ONE_SELECT = "queries hold one select statement each"
 # DuckDB expands these in the names of files, also in a list of names.
 _GLOB_SIGNS = str.maketrans({sign: f"[{sign}]" for sign in "*?["})
@@ -175,8 +173,7 @@ class Session:
 
     def _create(self, name: str, text: str) -> None:
         # Intermediate results are read by several marts: worked out once, they are tables.
-        is_table = name == _WORKED_OUT or (name.startswith("int_") and name != _PICKED)
-        kind = "table" if is_table else "view"
+        kind = "table" if name.startswith("int_") or name == _WORKED_OUT else "view"
         try:
             self._connection.execute(f'create temp {kind} "{name}" as {text}').fetchall()
         except duckdb.Error as error:

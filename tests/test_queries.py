@@ -160,7 +160,7 @@ def test_a_layer_reads_only_the_layer_below(query: str) -> None:
     layers = {_layer(name) for name in read & load_queries().keys()}
 
     assert bool(read & RAW.keys()) == (layer == "staging")
-    assert layers <= {"staging": set(), "intermediate": {"staging", "intermediate"}}.get(
+    assert layers <= {"staging": {"staging"}, "intermediate": {"staging", "intermediate"}}.get(
         layer, {"staging", "intermediate"}
     )
 

@@ -59,12 +59,7 @@ windows_ as (
 
 repeated as (
 
-    -- Few texts stand in several files, if any: only these must be numbered.
-    select text_key
-    from source
-    where timestamp is not null
-    group by text_key
-    having min(log_file_path) <> max(log_file_path)
+    select * from stg_repeated_texts
 
 ),
 
