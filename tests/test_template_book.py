@@ -135,6 +135,29 @@ def reaching(result: Result) -> Finding:
     return found
 
 
+def test_an_update_of_the_masks_hides_no_class_from_diff_and_verify(
+    logs: Path, tmp_path: Path
+) -> None:
+    """The masks of then hid what those of now keep: no id and no text are the same."""
+    with masks_without("enum_value"):
+        before = run(logs, tmp_path / "before")
+    after = run(logs, tmp_path / "after", tmp_path / "before")
+    moved = [line.replace("2026-03-03T", "2026-03-04T") for line in lines()]
+    later = write(tmp_path / "later", [moved])
+    (owner,) = (one for one in before.findings if "has no owner" in (one.template or ""))
+
+    found = orchestrate.diff(tmp_path / "before", tmp_path / "after")
+    checked = orchestrate.verify(tmp_path / "before", [str(later)], Settings())
+
+    assert {one.status for one in found.changes} == {"same"}
+    assert {one.finding_id for one in found.changes} == counted(after).keys()
+    (criterion,) = (
+        one for one in before.criteria if one.scope.get("finding_id") == owner.finding_id
+    )
+    (check,) = (one for one in checked.criteria if one.criterion_id == criterion.criterion_id)
+    assert check.status == "fail" and check.value
+
+
 def test_what_a_former_run_saw_stays_in_the_book(logs: Path, tmp_path: Path) -> None:
     run(logs, tmp_path / "first")
     lamps = tmp_path / "lamps.log"

@@ -27,9 +27,11 @@ from pipeline.diagnosis.series import (
 from pipeline.diagnosis.windows import Choice
 from pipeline.errors import ExitCode, PipelineError, UndecidableError
 from pipeline.facts import ClassChange, ComparedRun, Difference
+from pipeline.mining import TemplateBook
 from pipeline.model import Confidence, State, Window, WindowName
 from pipeline.orchestrate.examination import read_basis
 from pipeline.orchestrate.reading import Classifier, Tell, name_errors
+from pipeline.orchestrate.templates import book_of
 from pipeline.orchestrate.trial import Court
 from pipeline.rules import load_rules, rule_table
 from pipeline.schema import EVENTS, WARN_SEVERITY
@@ -71,9 +73,10 @@ def diff(
     classes_of = Classifier(rule_table(load_rules([rules] if rules else ())))
     with TemporaryDirectory(prefix="aftershock-") as name, Session() as session:
         sides = []
+        book = book_of(after).book  # so that classes have the ids that its report shows
         for origin, folder in ((BEFORE, before), (AFTER, after)):
             tell(f"naming the events of {folder}")
-            sides.append(_side(folder, origin, classes_of, Path(name)))
+            sides.append(_side(folder, origin, classes_of, book, Path(name)))
         tell("comparing")
         choice = _choice(*sides)
         session.read_events({BEFORE: sides[0].parts, AFTER: sides[1].parts})
@@ -88,7 +91,9 @@ def diff(
     return _difference(sides[0], sides[1], marts, choice)
 
 
-def _side(folder: Path, origin: str, classes_of: Classifier, scratch: Path) -> _Side:
+def _side(
+    folder: Path, origin: str, classes_of: Classifier, book: TemplateBook | None, scratch: Path
+) -> _Side:
     files = store.run_files(folder)
     minutes = files.table("minutes").filter(pl.col("origin") == AFTER)
     run_id = version = None
@@ -107,7 +112,7 @@ def _side(folder: Path, origin: str, classes_of: Classifier, scratch: Path) -> _
     parts, labels = [], []
     for number, path in enumerate(files.events.get(AFTER, ())):
         events = _relevant(store.read_table(path), window)
-        named = name_errors(events, classes_of)
+        named = name_errors(events, classes_of, book)
         labels.append(_labels(events, named))
         part = scratch / f"{origin}-{number:05d}.parquet"
         store.write_table(part, named)

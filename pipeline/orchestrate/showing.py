@@ -62,7 +62,9 @@ def resolve(wanted: str, result: Result, folder: Path) -> list[Finding]:
 def _names(result: Result) -> dict[str, list[Finding]]:
     names: dict[str, list[Finding]] = {}
     for one in result.findings:
-        for name in (one.finding_id, one.error_class, one.template_id, one.fingerprint):
+        for name in (
+            one.finding_id, *one.alias_ids, one.error_class, one.template_id, one.fingerprint,
+        ):  # fmt: skip
             if name and one not in names.setdefault(name, []):
                 names[name].append(one)
     return names

@@ -2,7 +2,7 @@
 (`docs/columns.md`, `docs/decisions/004-templates.md`).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
@@ -127,6 +127,16 @@ def open_book(settings: Settings) -> Book:
         template_id=pl.col("template_id").replace(dict(renewed.aliases))
     ).drop("template").join(names, on="template_id")  # fmt: skip
     return Book(known.select(list(TEMPLATES)), renewed)
+
+
+def book_of(run: Path, settings: Settings | None = None) -> Book:
+    """Return the book that the *run* in a folder left, unless *settings* name another; an empty one
+    where it left none.
+    """
+    settings = settings or Settings()
+    if settings.templates is None and (run / f"{store.TEMPLATES}.parquet").is_file():
+        settings = replace(settings, templates=str(run))
+    return open_book(settings)
 
 
 def _read(path: Path, schema: Schema) -> pl.DataFrame:

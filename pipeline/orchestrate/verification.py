@@ -26,7 +26,7 @@ from pipeline.facts import CriterionCheck, Verification
 from pipeline.mining import mine
 from pipeline.model import Settings, Window
 from pipeline.orchestrate.reading import Tables, Tell, read, streams_of, write_tables
-from pipeline.orchestrate.templates import open_book
+from pipeline.orchestrate.templates import book_of
 from pipeline.sql import Session
 
 FILE = "criteria.toml"
@@ -63,7 +63,9 @@ def verify(
     document, asked = _read(run)
     with TemporaryDirectory(prefix="aftershock-") as name, store.staged(Path(name)) as staging:
         streams = [streams_of(logs, settings, Path(name))]
-        tables = read(streams, "candidate", settings, staging, open_book(settings), tell)
+        # By its book a class keeps its id under the masks of today.
+        book = book_of(run if run.is_dir() else run.parent, settings)
+        tables = read(streams, "candidate", settings, staging, book, tell)
         window = _window(tables, settings, document.get("end"))
         tell("checking")
         choice = Choice((), window, "candidate", "later logs")
