@@ -48,7 +48,7 @@ def show(
     \b
     Examples:
       analyze show enum_binding
-      analyze show 0aad60 --run analysis --logs /var/log/old/ --context 10
+      analyze show enum_binding --run analysis/ --logs old-logs/ --context 10
     """
     with reported():
         from pipeline import orchestrate, render
@@ -146,8 +146,8 @@ def verify(run: Path, logs: tuple[str, ...], as_json: bool, color: str) -> None:
 
     \b
     Examples:
-      analyze evidence verify analysis
-      analyze evidence verify analysis /var/log/app /backup/logs.tar.gz
+      analyze evidence verify analysis/
+      analyze evidence verify analysis/ old-logs/
     """
     with reported():
         from pipeline import orchestrate, render

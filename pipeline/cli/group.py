@@ -57,6 +57,10 @@ class Group(click.Group):
 
     command_class = Command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Show the help where no command is named."""
+        return super().parse_args(ctx, args or ["--help"])
+
 
 class DefaultGroup(Group):
     """A group in which ``analyze LOGS`` means ``analyze run LOGS``; a command's name always
@@ -95,7 +99,7 @@ class DefaultGroup(Group):
             at = args.index(first)
             args = [*args[:at], self.default, *args[at:]]
         name_variables(self)
-        return super().parse_args(ctx, args or ["--help"])
+        return super().parse_args(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list["CompletionItem"]:
         """Complete what the default command takes, too: its options, and files."""
