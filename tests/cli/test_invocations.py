@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def _is_json(text: str) -> bool:
     return text.endswith("\n")
 
 
-KINDS = {
+KINDS: dict[str, Callable[[str], bool]] = {
     "empty": lambda text: text == "",
     "json": _is_json,
     "text": lambda text: text.strip() != "" and not _is_json(text) and text.endswith("\n"),
