@@ -51,8 +51,20 @@ def find_events(
         # To tell the format of a stream costs more than to search it.
         if any(_has_text(one, search.texts) for one in stream.sources if _is_searchable(one)):
             sources = tuple(_narrowed(one, search) for one in stream.sources if _is_searchable(one))
-            for batch in read_stream(replace(stream, sources=sources), again, []):
+            searched = _Searched(stream.name, sources, stream.place)
+            for batch in read_stream(searched, again, []):
                 yield batch.events
+
+
+@dataclass(frozen=True, slots=True)
+class _Searched(Stream):
+    """What is left of a stream, at the place that the whole has."""
+
+    whole_place: str
+
+    @property
+    def place(self) -> str:
+        return self.whole_place
 
 
 def _is_searchable(source: Source) -> bool:

@@ -3,13 +3,22 @@
 import gzip
 import json
 import random
+import tarfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from pipeline.ingest import Options, Search, find_events, find_streams, load_formats, recall
+from pipeline.ingest import (
+    Options,
+    Search,
+    find_events,
+    find_streams,
+    load_formats,
+    read_stream,
+    recall,
+)
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 TEXT = b"stock is low"
@@ -93,3 +102,20 @@ def test_lines_come_whole_once_and_in_order() -> None:
     )
     assert search.lines_left == 7
     assert recall.lines_with(b"sold\n", search) == b""
+
+
+def test_members_of_an_archive_have_the_service_that_they_had(tmp_path: Path) -> None:
+    folder = tmp_path / "shop_stock-7d9f8b6c5d-x2v4z_0a1b2c3d" / "stock"
+    folder.mkdir(parents=True)
+    docker(folder, lines(400))
+    with tarfile.open(tmp_path / "logs.tar.gz", "w:gz") as archive:
+        archive.add(folder.parent, folder.parent.name)
+    options = Options(formats=load_formats(), keep_all=True)
+    (stream,) = find_streams([str(tmp_path / "logs.tar.gz")])
+    read = pl.concat([batch.events for batch in read_stream(stream, options, [])])
+
+    found = found_in(tmp_path / "logs.tar.gz", Search((TEXT,), 100))
+
+    assert found.height == 8
+    names = ["service_name", "container_name", "log_file_path"]
+    assert found.select(names).unique().equals(read.select(names).unique())
