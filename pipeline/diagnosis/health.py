@@ -17,6 +17,13 @@ _UNKNOWN_FROM_LOGS = (
     ("database", "connections, locks, schema and migrations that no log line names"),
     ("hanging requests", "requests that never finished: access lines are written when one ends"),
 )
+_NOT_READ = (
+    (
+        "changes",
+        "restarts, deployments, migrations and configuration changes are not read from logs",
+    ),
+    ("durations", "how long requests took is not compared"),
+)
 # Routes by which orchestrators and monitors ask whether a service is there.
 _PROBE = re.compile(
     r"(?i)/[^/]*(?:health|ready|readiness|live|liveness|ping|metrics|heartbeat)\w*$"
@@ -50,6 +57,7 @@ def health_of(
             *([] if is_decided else [_untested(name, *seen) for name, seen in logged.items()]),
             *_silent(gaps),
             *([] if endpoints else [_without_requests()]),
+            *(HealthStatement(name, text, None) for name, text in _NOT_READ),
             *(HealthStatement(name, f"not in logs: {text}", None)
               for name, text in _UNKNOWN_FROM_LOGS),
         ],

@@ -38,7 +38,11 @@ source as not materialized (
         hash(
             origin, service_name, container_name, log_iostream, timestamp, body
         ) as text_key,
-        left(body, 2100) as body,
+        -- Traces tell at their end what failed, and at their beginning what was asked for.
+        case
+            when length(body) <= 2000 then body
+            else left(body, 700) || chr(10) || '… middle left out …' || chr(10) || right(body, 1270)
+        end as body,
         left(exception_message, 2100) as exception_message,
         list_transform(
             map_entries(attributes)[:32],

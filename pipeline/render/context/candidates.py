@@ -253,8 +253,7 @@ def _without_middle(text: str, limit: int) -> str:
     head = text[: limit // 3].rsplit("\n", 1)[0]
     tail = text[-(2 * limit // 3) :]
     tail = tail.partition("\n")[2] if "\n" in tail[: limit // 3] else tail
-    left = len(text) - len(head) - len(tail)
-    return f"{head}\n… ({left:,} characters left out) …\n{tail}"
+    return f"{head}\n… middle left out …\n{tail}"
 
 
 def _knowledge(one: Knowledge | None) -> KnowledgeView | None:
