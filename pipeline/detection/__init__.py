@@ -1,9 +1,10 @@
 """Counts to findings: is a class more frequent than it was, and since when.
 
 Arrays and tables in, values out; no files, no clock. `rates` is the entry, `compare` the test,
-`storms` the guard against floods, `audit` that against a baseline which is not normal; `ramps`
-finds what grows too slowly for two windows, `onset` the start; `intervals` and `distributions` do
-the arithmetic; `calibrate` tells what all that does on somebody's own counts.
+`seasons` what is normal at an hour, `storms` the guard against floods, `audit` that against a
+baseline which is not normal, `restarts` what comes with every start; `ramps` finds what grows too
+slowly for two windows, `onset` the start; `intervals` and `distributions` do the arithmetic;
+`calibrate` tells what all that does on somebody's own counts.
 """
 
 from pipeline.detection.audit import EVERY_CLASS, audit_baseline, cut_out
@@ -13,6 +14,7 @@ from pipeline.detection.intervals import rate_ratio_interval
 from pipeline.detection.onset import find_onset, refine_onset
 from pipeline.detection.ramps import find_ramps
 from pipeline.detection.rates import detect, expected_band
+from pipeline.detection.restarts import find_restart_errors
 from pipeline.detection.storms import cap_storms
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "expected_band",
     "find_onset",
     "find_ramps",
+    "find_restart_errors",
     "rate_ratio_interval",
     "refine_onset",
 ]

@@ -61,6 +61,7 @@ class Tested:
     ramps: pl.DataFrame
     premises: Sequence[Premise] = ()
     service_onsets: Mapping[tuple[str, str], Onset] = field(default_factory=dict)
+    restarts: pl.DataFrame | None = None
 
 
 def assemble(
@@ -144,6 +145,7 @@ def assemble(
                 *_warnings(tested.premises, choice, ledger, windows),
                 *steps,
                 *growing,
+                *audits.read_restarts(tested.restarts, marts["finding_totals"]),
             ],
             service_count=marts["service_minutes"]["service_name"].n_unique(),
         ),

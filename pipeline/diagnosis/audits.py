@@ -1,6 +1,7 @@
 """What the audit of the baseline means: what was left out of it and why, and what was only seen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import polars as pl
 
@@ -73,6 +74,31 @@ def with_ramps(verdicts: pl.DataFrame, ramps: pl.DataFrame) -> pl.DataFrame:
         confidence=pl.when(is_ramp)
         .then(pl.lit(Confidence.SUSPECTED.value))
         .otherwise("confidence"),
+    )
+
+
+def read_restarts(restarts: pl.DataFrame | None, totals: pl.DataFrame) -> list[DataWarning]:
+    """Return a warning for each class of `detection.find_restart_errors`."""
+    if restarts is None:
+        return []
+    names = {row["finding_id"]: _name(row) for row in totals.iter_rows(named=True)}
+    return [
+        DataWarning("restart_errors", _restart_words(names.get(row["series_id"], ""), row))
+        for row in restarts.iter_rows(named=True)
+    ]
+
+
+def _restart_words(name: str, row: Mapping[str, Any]) -> str:
+    text = (
+        f"{name} is normal at a restart: in the baseline it came within ten minutes after "
+        f"{row['followed_count']:,} of the {row['start_count']:,} times that its service began to "
+        f"log again ({row['after_count']:,} of its {row['event_count']:,} events)"
+    )
+    if not row["candidate_start_count"]:
+        return f"{text}; in the window under question its service shows no such start"
+    return (
+        f"{text}; in the window under question after {row['candidate_followed_count']:,} of "
+        f"{row['candidate_start_count']:,}: if there are more of it, ask why the service restarts"
     )
 
 

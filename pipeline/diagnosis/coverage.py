@@ -25,6 +25,8 @@ _USUAL_PAUSE_QUANTILE, _PAUSE_FACTOR = 0.95, 2.0
 _SHORTEST_GAP_SECONDS = 120.0
 _FEWEST_MINUTES = 5
 _FEWEST_PAUSES = 3
+# A pause that is taken for a start in vain changes nothing; one in a million minutes is.
+_IMPROBABLE_START, _MOST_REGULAR = math.log(1e-6), 0.999
 _MOST_BUCKETS = 3000
 EVERYTHING = ""  # the name under which the gaps of all services together are kept
 
@@ -197,6 +199,22 @@ def all_buckets(choice: Choice, seconds: int) -> list[tuple[WindowName, datetime
         ("candidate", choice.candidate),
     ]
     return [(name, start, end) for name, window in named for start, end in buckets(window, seconds)]
+
+
+def service_starts(minutes: pl.DataFrame) -> pl.DataFrame:
+    """Return when services began to log again: `service_name`, `window_name`, `start`.
+
+    *minutes*: the rows of `service_minutes`. As for gaps, a pause counts that is improbable at the
+    service's own pace; unlike there, also where it pauses as long every day.
+    """
+    key = ["service_name", "window_name"]
+    empty = (pl.col("bucket_start").diff() - pl.duration(minutes=1)).dt.total_minutes().over(key)
+    hours = pl.col("bucket_start").dt.truncate("1h").n_unique().over(key)
+    share = (pl.len().over(key) / (60 * hours)).clip(upper_bound=_MOST_REGULAR)
+    is_start = (60 * empty >= _SHORTEST_GAP_SECONDS) & (
+        empty * (1 - share).log() < _IMPROBABLE_START
+    )
+    return minutes.sort(*key, "bucket_start").filter(is_start).select(*key, start="bucket_start")
 
 
 def minute_coverage(

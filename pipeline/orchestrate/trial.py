@@ -15,12 +15,13 @@ from pipeline.detection import (
     expected_band,
     find_onset,
     find_ramps,
+    find_restart_errors,
     refine_onset,
 )
 from pipeline.diagnosis import findings as building
 from pipeline.diagnosis.assemble import Tested
 from pipeline.diagnosis.audits import with_ramps
-from pipeline.diagnosis.coverage import EVERYTHING, Coverage, minute_coverage
+from pipeline.diagnosis.coverage import EVERYTHING, Coverage, minute_coverage, service_starts
 from pipeline.diagnosis.premises import (
     Ask,
     by_time_alone,
@@ -140,8 +141,18 @@ def judge(
     by_service = _service_onsets(onsets, court, services_of, coverage, audit, ask)
     return Tested(
         capped, verdicts, hourly, total_verdict, total_hourly, onsets, audit, ramps, premises,
-        by_service,
+        by_service, _restarts(minutes, marts, baseline),
     )  # fmt: skip
+
+
+def _restarts(
+    minutes: pl.DataFrame, marts: Mapping[str, pl.DataFrame], baseline: Sequence[Window]
+) -> pl.DataFrame:
+    """Find classes that come whenever their service begins to log again."""
+    own = marts["finding_services"].select("service_name", series_id="finding_id")
+    starts = service_starts(marts["service_minutes"]).join(own, on="service_name")
+    seconds = sum(window.seconds for window in baseline)
+    return find_restart_errors(minutes, starts.drop("service_name"), seconds)
 
 
 def _audit(
