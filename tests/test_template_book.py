@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -50,6 +51,33 @@ def run(logs: Path, out: Path, former: Path | None = None) -> Result:
     return orchestrate.analyze([str(logs)], settings, out=out, documents=())
 
 
+@dataclass(frozen=True)
+class Made:
+    """A run: its folder and what it found."""
+
+    out: Path
+    result: Result
+
+
+@pytest.fixture(scope="module")
+def today(logs: Path) -> Made:
+    """A run by the masks of today, without a book."""
+    return Made(logs.parent / "today", run(logs, logs.parent / "today"))
+
+
+@pytest.fixture(scope="module")
+def former(logs: Path) -> Made:
+    """A run by masks that hid what those of today keep."""
+    with masks_without("enum_value"):
+        return Made(logs.parent / "former", run(logs, logs.parent / "former"))
+
+
+@pytest.fixture(scope="module")
+def after(logs: Path, former: Made) -> Made:
+    """A run of today that reads the book of the former."""
+    return Made(logs.parent / "after", run(logs, logs.parent / "after", former.out))
+
+
 def book(out: Path) -> dict[str, str]:
     rows = pl.read_parquet(out / "templates.parquet").select("template_id", "template")
     return dict(rows.iter_rows())
@@ -59,53 +87,56 @@ def counted(result: Result) -> dict[str, tuple[int, int]]:
     return {one.finding_id: (one.baseline_count, one.candidate_count) for one in result.findings}
 
 
-def test_a_run_writes_what_it_saw(logs: Path, tmp_path: Path) -> None:
-    run(logs, tmp_path / "out")
-
-    rows = pl.read_parquet(tmp_path / "out" / "templates.parquet")
-    events = pl.read_parquet(tmp_path / "out" / "events" / "*.parquet")
+def test_a_run_writes_what_it_saw(today: Made) -> None:
+    rows = pl.read_parquet(today.out / "templates.parquet")
+    events = pl.read_parquet(today.out / "events" / "*.parquet")
     assert rows.schema == TEMPLATES
     assert rows["event_count"].sum() == events["template_id"].count()
     assert rows["first_seen"].min() == events["timestamp"].min()
     assert rows["last_seen"].max() == events["timestamp"].max()
     assert miner.mine(rows["body"])["template_id"].to_list() == rows["template_id"].to_list()
-    assert pl.read_parquet(tmp_path / "out" / "aliases.parquet").schema == ALIASES
-    assert pl.read_parquet(tmp_path / "out" / "aliases.parquet").is_empty()
+    assert pl.read_parquet(today.out / "aliases.parquet").schema == ALIASES
+    assert pl.read_parquet(today.out / "aliases.parquet").is_empty()
 
 
-def test_a_book_of_the_same_masks_changes_nothing(logs: Path, tmp_path: Path) -> None:
-    first = run(logs, tmp_path / "first")
-    second = run(logs, tmp_path / "second", tmp_path / "first")
-    third = run(logs, tmp_path / "second", tmp_path / "second" / "templates.parquet")
+def test_a_book_of_the_same_masks_changes_nothing(logs: Path, today: Made, tmp_path: Path) -> None:
+    again = run(logs, tmp_path / "again", today.out)
+    over_itself = run(logs, tmp_path / "again", tmp_path / "again" / "templates.parquet")
 
-    assert counted(first) == counted(second) == counted(third)
-    assert all(one.alias_ids == [] for one in third.findings)
-    tables = [
-        pl.read_parquet(tmp_path / name / "templates.parquet") for name in ("first", "second")
-    ]
-    assert tables[0].equals(tables[1])
+    assert counted(today.result) == counted(again) == counted(over_itself)
+    assert all(one.alias_ids == [] for one in over_itself.findings)
+    paths = (folder / "templates.parquet" for folder in (today.out, tmp_path / "again"))
+    one, other = map(pl.read_parquet, paths)
+    assert one.equals(other)
 
 
-@pytest.mark.parametrize("name", ["enum_value", "quoted_name"])
-def test_no_id_is_lost_when_masks_change(logs: Path, tmp_path: Path, name: str) -> None:
-    """The one gives a template another text, the other splits one."""
-    with masks_without(name):
-        before = run(logs, tmp_path / "before")
-    alone = run(logs, tmp_path / "alone")
-    after = run(logs, tmp_path / "after", tmp_path / "before")
-
-    assert counted(before).keys() - counted(alone).keys()
-    assert counted(before).keys() <= counted(after).keys()
-    assert sorted(counted(after).values()) == sorted(counted(alone).values())
-    table = pl.read_parquet(tmp_path / "after" / "aliases.parquet")
-    assert set(table["template_id"]) <= book(tmp_path / "after").keys()
-    assert not set(table["alias_id"]) & book(tmp_path / "after").keys()
+def assert_none_lost(before: Made, after: Made, alone: Made) -> None:
+    assert counted(before.result).keys() - counted(alone.result).keys()
+    assert counted(before.result).keys() <= counted(after.result).keys()
+    assert sorted(counted(after.result).values()) == sorted(counted(alone.result).values())
+    table = pl.read_parquet(after.out / "aliases.parquet")
+    assert set(table["template_id"]) <= book(after.out).keys()
+    assert not set(table["alias_id"]) & book(after.out).keys()
 
 
-def test_findings_that_masks_make_one_are_joined(logs: Path, tmp_path: Path) -> None:
-    before = run(logs, tmp_path / "before")
+def test_no_id_is_lost_when_templates_get_another_text(
+    former: Made, after: Made, today: Made
+) -> None:
+    assert_none_lost(former, after, today)
+
+
+def test_no_id_is_lost_when_masks_split_a_template(logs: Path, tmp_path: Path, today: Made) -> None:
+    with masks_without("quoted_name"):
+        before = Made(tmp_path / "before", run(logs, tmp_path / "before"))
+    after = Made(tmp_path / "after", run(logs, tmp_path / "after", before.out))
+
+    assert_none_lost(before, after, today)
+
+
+def test_findings_that_masks_make_one_are_joined(logs: Path, today: Made, tmp_path: Path) -> None:
+    before = today.result
     with masks_without("quoted_name", step=1):
-        after = run(logs, tmp_path / "after", tmp_path / "before")
+        after = run(logs, tmp_path / "after", today.out)
 
     (joined,) = (one for one in after.findings if "does not exist" in (one.template or ""))
     old = {one.finding_id for one in before.findings if "does not exist" in (one.template or "")}
@@ -117,60 +148,54 @@ def test_findings_that_masks_make_one_are_joined(logs: Path, tmp_path: Path) -> 
     }  # fmt: skip
 
 
-def test_a_renamed_template_is_neither_gone_nor_new(logs: Path, tmp_path: Path) -> None:
-    with masks_without("token"):
-        before = run(logs, tmp_path / "before")
-    after = run(logs, tmp_path / "after", tmp_path / "before")
-    later = run(logs, tmp_path / "later", tmp_path / "after")
+def test_a_renamed_template_is_neither_gone_nor_new(
+    logs: Path, former: Made, after: Made, tmp_path: Path
+) -> None:
+    later = run(logs, tmp_path / "later", after.out)
 
-    assert counted(before) == counted(after) == counted(later)
-    (old, new, last) = (reaching(one) for one in (before, after, later))
+    assert counted(former.result) == counted(after.result) == counted(later)
+    (old, new, last) = (of_cart(one) for one in (former.result, after.result, later))
     assert old.template != new.template == last.template
     assert old.template_id == new.template_id == last.template_id
     assert new.alias_ids == last.alias_ids != []
 
 
-def reaching(result: Result) -> Finding:
-    (found,) = (one for one in result.findings if "cannot reach" in (one.template or ""))
+def of_cart(result: Result) -> Finding:
+    (found,) = (one for one in result.findings if "has no owner" in (one.template or ""))
     return found
 
 
 def test_an_update_of_the_masks_hides_no_class_from_diff_and_verify(
-    logs: Path, tmp_path: Path
+    former: Made, after: Made, tmp_path: Path
 ) -> None:
-    """The masks of then hid what those of now keep: no id and no text are the same."""
-    with masks_without("enum_value"):
-        before = run(logs, tmp_path / "before")
-    after = run(logs, tmp_path / "after", tmp_path / "before")
     moved = [line.replace("2026-03-03T", "2026-03-04T") for line in lines()]
     later = write(tmp_path / "later", [moved])
-    (owner,) = (one for one in before.findings if "has no owner" in (one.template or ""))
+    owner = of_cart(former.result)
 
-    found = orchestrate.diff(tmp_path / "before", tmp_path / "after")
-    checked = orchestrate.verify(tmp_path / "before", [str(later)], Settings())
+    found = orchestrate.diff(former.out, after.out)
+    checked = orchestrate.verify(former.out, [str(later)], Settings())
 
     assert {one.status for one in found.changes} == {"same"}
-    assert {one.finding_id for one in found.changes} == counted(after).keys()
+    assert {one.finding_id for one in found.changes} == counted(after.result).keys()
     (criterion,) = (
-        one for one in before.criteria if one.scope.get("finding_id") == owner.finding_id
+        one for one in former.result.criteria if one.scope.get("finding_id") == owner.finding_id
     )
     (check,) = (one for one in checked.criteria if one.criterion_id == criterion.criterion_id)
     assert check.status == "fail" and check.value
 
 
-def test_what_a_former_run_saw_stays_in_the_book(logs: Path, tmp_path: Path) -> None:
-    run(logs, tmp_path / "first")
+def test_what_a_former_run_saw_stays_in_the_book(today: Made, tmp_path: Path) -> None:
     lamps = tmp_path / "lamps.log"
     lamps.write_text(
         "".join(f"2026-03-03T{hour:02d}:00:00Z WARN lamp is dim\n" for hour in range(24)),
         encoding="utf-8",
     )
-    orchestrate.ingest([str(lamps)], tmp_path / "next", Settings(templates=str(tmp_path / "first")))
+    orchestrate.ingest([str(lamps)], tmp_path / "next", Settings(templates=str(today.out)))
 
     rows = pl.read_parquet(tmp_path / "next" / "templates.parquet")
     seen = rows.filter(pl.col("event_count") > 0)
     assert seen["template"].to_list() == ["lamp is dim"]
-    assert book(tmp_path / "first").items() < book(tmp_path / "next").items()
+    assert book(today.out).items() < book(tmp_path / "next").items()
 
 
 def test_parts_of_a_run_add_up() -> None:
