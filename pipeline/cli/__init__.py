@@ -6,7 +6,6 @@ No logic lives here, and nothing heavy is imported before a command runs: ``--he
 import io
 import signal
 import sys
-import traceback
 
 import click
 
@@ -49,6 +48,8 @@ def main() -> None:
         tell_error(str(error), None)
         sys.exit(ExitCode.FAILED)
     except Exception:  # noqa: BLE001  # Python's own status, 1, would tell of a regression
+        import traceback
+
         Progress.end()
         traceback.print_exc()
         sys.exit(ExitCode.FAILED)

@@ -1,7 +1,5 @@
 """What a shell is offered where a name is to be typed; quick, so nothing is loaded for it."""
 
-import re
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +10,9 @@ if TYPE_CHECKING:
 
 def rule_names(_: click.Context, __: click.Parameter, incomplete: str) -> list["CompletionItem"]:
     """Return the names of shipped rules that begin so."""
+    import re
+    from importlib.resources import files
+
     names = [
         name
         for entry in files("pipeline").joinpath("rules").iterdir()
@@ -23,6 +24,8 @@ def rule_names(_: click.Context, __: click.Parameter, incomplete: str) -> list["
 
 def format_names(_: click.Context, __: click.Parameter, incomplete: str) -> list["CompletionItem"]:
     """Return the names of shipped formats that begin so."""
+    from importlib.resources import files
+
     entries = files("pipeline").joinpath("formats").iterdir()
     names = [
         entry.name.removesuffix(".toml")
@@ -37,7 +40,7 @@ def baselines(_: click.Context, __: click.Parameter, incomplete: str) -> list["C
     from click.shell_completion import CompletionItem
 
     words = _items(["auto", "24h", "7d", "start..start+24h"], incomplete)
-    return [*words, CompletionItem(incomplete, "file")]
+    return [CompletionItem(incomplete, "file"), *words]
 
 
 def _items(names: list[str], incomplete: str) -> list["CompletionItem"]:

@@ -113,7 +113,8 @@ class DefaultGroup(Group):
             for item in inner.command.shell_complete(inner, incomplete)
             if item.value not in names
         ]
-        return found if incomplete.startswith("-") else [*found, CompletionItem(incomplete, "file")]
+        # First: bash forgets what stands before the word that files are wanted, too.
+        return found if incomplete.startswith("-") else [CompletionItem(incomplete, "file"), *found]
 
     def _refuse_misspelt(self, word: str) -> None:
         near = get_close_matches(word, self.commands, n=1, cutoff=0.75)

@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -30,6 +29,8 @@ def reported() -> Iterator[None]:
     except PipelineError as error:
         Progress.end()
         if verbosity() > 1:
+            import traceback
+
             traceback.print_exc()
         tell_error(str(error), error.hint)
         sys.exit(error.exit_code)

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from pipeline.cli.config import NAMED, defaults_for, find_config, options_of, read_config
+from pipeline.cli.config import NAMED, find_config, options_of, read_config
 from pipeline.cli.config import unknown_variables as strange_variables
 from pipeline.cli.group import analyze
 from pipeline.cli.options import JSON
@@ -49,11 +49,10 @@ def show(ctx: click.Context, command: str, origin: bool, as_json: bool) -> None:
     inner = click.Context(chosen, info_name=command, parent=ctx.find_root())
     path = find_config(ctx.meta.get(NAMED), Path.cwd(), os.environ)
     file = read_config(path) if path is not None else None
-    inner.default_map = defaults_for(file, inner) if file is not None else {}
     # Arguments are of no matter here, and must be there.
     needed = ["-"] * sum(isinstance(p, click.Argument) and p.required for p in chosen.params)
     with inner.scope(cleanup=False):
-        chosen.parse_args(inner, needed)
+        chosen.parse_args(inner, [*(["--config", str(path)] if path else []), *needed])
     rows = []
     for key, option in sorted(options_of(chosen).items()):
         source = inner.get_parameter_source(option.name or "")
