@@ -342,6 +342,7 @@ def alarms(family: str, windows_wanted: int, seed: int) -> dict[str, dict[str, t
     for column, setting in _ALARMS.items():
         rng = np.random.default_rng([seed, len(column), 1])
         hits: dict[str, int] = defaultdict(int)
+        ratios: list[float] = []
         tested = 0
         # A draw of few classes costs as much as one of many, and one of weeks four times that.
         cost = max(20 / setting.class_count, setting.baseline_hours / 168, 1.0)
@@ -351,11 +352,13 @@ def alarms(family: str, windows_wanted: int, seed: int) -> dict[str, dict[str, t
             found = ours(draw)
             hits["aftershock"] += int(found["is_regression"].sum())
             hits["  suspected too"] += int((found["confidence"] != "none").sum())
+            ratios += found["minimum_detectable_ratio"].fill_null(math.inf).to_list()
             hits["  gone, decreased"] += int(found["state"].is_in(["gone", "decreased"]).sum())
             for name, what in peers(draw):
                 hits[name] += int(what.sum())
         for name, value in hits.items():
             table[name][column] = (1000 * value / tested, tested)
+        table["  detectable ratio, median (x)"][column] = (float(np.median(ratios)), tested)
     return table
 
 
