@@ -336,10 +336,17 @@ def _label(rate: float, factor: float) -> str:
     return f"new {rate:g}/h" if math.isinf(factor) else f"x{factor:g}@{rate:g}"
 
 
-def alarms(family: str, windows_wanted: int, seed: int) -> dict[str, dict[str, tuple[float, int]]]:
-    """False alarms: method -> column -> (per 1000 class-windows, class-windows)."""
+def alarms(
+    family: str, windows_wanted: int, seed: int, only: str = ""
+) -> dict[str, dict[str, tuple[float, int]]]:
+    """False alarms: method -> column -> (per 1000 class-windows, class-windows).
+
+    *only*: the columns whose names hold it.
+    """
     table: dict[str, dict[str, tuple[float, int]]] = defaultdict(dict)
     for column, setting in _ALARMS.items():
+        if only not in column:
+            continue
         rng = np.random.default_rng([seed, len(column), 1])
         hits: dict[str, int] = defaultdict(int)
         ratios: list[float] = []
@@ -566,6 +573,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--windows", type=int, help="class-windows a column of false alarms")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--family", choices=[*FAMILIES, "both"], default="both")
+    parser.add_argument("--column", default="", help="false alarms of columns that hold this alone")
     parser.add_argument(
         "--part",
         choices=["alarms", "power", "intervals", "baseline", "onset", "all"],
@@ -578,7 +586,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         begin = time.perf_counter()
         print(f"\n## Family {family}, seed {options.seed}")
         if options.part in ("alarms", "all"):
-            table = alarms(family, wanted, options.seed)
+            table = alarms(family, wanted, options.seed, options.column)
             _print_table("False alarms", table, "per 1000 class-windows; 7 d / 24 h unless said")
         if options.part in ("power", "all"):
             _print_table("Power", power(family, batches, options.seed), "% found, 7 d / 24 h")
