@@ -51,7 +51,7 @@ browser: $(VENV)/.installed-dev node-tools  ## reports in chromium: needs node a
 accuracy: $(VENV)/.installed-dev  ## how right reading is on real logs beside the repository (../shared/logs)
 	$(RUN) benchmarks.accuracy
 
-bench: $(VENV)/.installed-dev  ## false alarms, power, onsets, templates and the report in full: an hour
+bench: $(VENV)/.installed-dev  ## false alarms, power, onsets, templates and the report in full: an hour and a half
 	$(RUN) benchmarks.detection
 	$(RUN) benchmarks.templates
 	$(RUN) benchmarks.report
