@@ -27,7 +27,7 @@ class Caps:
     charts: int = 12
     candidates: int = 8
     samples: int = 3
-    sample_characters: int = 2048
+    sample_characters: int = 1400
     endpoints: int = 30
     rows: int = 12
     unclassified: int = 15
