@@ -590,6 +590,19 @@ class QueryFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberSource:
+    """Where numbers come from: the *paths* in this document (``*`` is any key), the queries whose
+    answers they are made of (see ``queries``), and the *method* that makes them, in words.
+    """
+
+    what: str
+    paths: list[str]
+    query_ids: list[str]
+    method: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class CalibrationQuote:
     """What the last `analyze calibrate` into the same folder measured on the counts of *start* to
     *end*; *confirmed* is the share of planted rises that were confirmed, 0 to 1, by kind.
@@ -629,3 +642,4 @@ class Result:
     hourly: list[HourlyPoint] = field(default_factory=list)  # all error events together
     premises: list[Premise] = field(default_factory=list)
     calibration: CalibrationQuote | None = None
+    numbers: list[NumberSource] = field(default_factory=list)

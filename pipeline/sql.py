@@ -78,7 +78,12 @@ def _ordered_queries() -> tuple[str, ...]:
 
 
 # The tables of a run and of a step of it, which `staging` reads and nothing in `queries/` makes.
-_TABLES = frozenset({"events", "rollup", "minutes", "windows", "onsets", "keys", "patterns"})
+_TABLES = frozenset(
+    {
+        "events", "rollup", "minutes", "ledger", "windows", "aliases", "calm",
+        "onsets", "keys", "patterns",
+    }
+)  # fmt: skip
 
 
 def answerable(tables: Iterable[str]) -> dict[str, str]:

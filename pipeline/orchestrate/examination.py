@@ -24,6 +24,7 @@ from pipeline.model import (
     Run,
     Window,
 )
+from pipeline.numbers import number_sources
 from pipeline.orchestrate.trial import MARTS, MARTS_OF_RISEN, judge
 from pipeline.redaction import Redactor, redact_fields
 from pipeline.rules.knowledge import load_knowledge
@@ -62,6 +63,7 @@ def examine(
         session.read_events(events)
         session.register("rollup", tables["rollup"])
         session.register("minutes", tables["minutes"])
+        session.register("ledger", tables["ledger"])
         session.register("windows", choice.table())
         session.register("aliases", tables["aliases"])
         session.register("calm", tables.get("calm", pl.DataFrame(schema=CALM)))
@@ -81,13 +83,13 @@ def examine(
         tested,
         choice,
         coverage,
-        tables["ledger"],
+        marts["ledger_sources"],
         load_knowledge(),
         rate_ratio_interval,
         basis.run,
         _queries(choice),
     )
-    result = replace(result, calibration=basis.calibration)
+    result = replace(result, calibration=basis.calibration, numbers=number_sources())
     return without_secrets(result, basis.run, redactor or Redactor())
 
 

@@ -60,6 +60,7 @@ MARTS = (
     "finding_minutes",
     "finding_services",
     "finding_totals",
+    "ledger_sources",
     "service_minutes",
     "stated_causes",
     "window_totals",

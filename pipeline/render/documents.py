@@ -13,6 +13,7 @@ from markupsafe import Markup
 from pipeline.model import Result
 from pipeline.render import untrusted
 from pipeline.render.context import MARKDOWN, build_context
+from pipeline.render.numbers import with_queries
 from pipeline.render.untrusted import Untrusted
 from pipeline.render.views import ReportContext
 from pipeline.resources import resource_dir
@@ -24,7 +25,8 @@ _ALWAYS = 2  # head and summary
 
 def render_html(result: Result) -> str:
     """Return the report as one page: styles inside, no request, works without JavaScript."""
-    return _render("report.html.j2", build_context(result))
+    context = build_context(result)
+    return _render("report.html.j2", with_queries(context, context.query_numbers))
 
 
 def render_markdown(result: Result, limit: int = MARKDOWN_BYTES) -> str:

@@ -3,6 +3,8 @@
 import math
 from datetime import UTC, datetime
 
+from pipeline.render.numbers import Num
+
 UNKNOWN = "\N{EN DASH}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -13,7 +15,7 @@ def count(value: int | None) -> str:
     >>> count(9526), count(None) == UNKNOWN
     ('9,526', True)
     """
-    return UNKNOWN if value is None else f"{value:,}"
+    return UNKNOWN if value is None else Num(f"{value:,}", value)
 
 
 def rate(value: float | None) -> str:
@@ -25,10 +27,10 @@ def rate(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return UNKNOWN
     if value == 0:
-        return "0"
+        return Num("0", value)
     if abs(value) < 0.001:
-        return "< 0.001"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{float(f'{value:.3g}'):g}"
+        return Num("< 0.001", value)
+    return Num(f"{value:,.0f}" if abs(value) >= 100 else f"{float(f'{value:.3g}'):g}", value)
 
 
 def ratio(value: float | None) -> str:
@@ -68,13 +70,13 @@ def percent(share: float | None) -> str:
     if share is None or not math.isfinite(share):
         return UNKNOWN
     if share in (0.0, 1.0):
-        return f"{share:.0%}".replace("%", " %")
+        return Num(f"{share:.0%}".replace("%", " %"), share)
     if 0.9999 < share < 1:
-        return "> 99.99 %"
+        return Num("> 99.99 %", share)
     if 0 < share < 0.0001:
-        return "< 0.01 %"
+        return Num("< 0.01 %", share)
     digits = 2 if share > 0.99 or share < 0.01 else 1 if share < 0.1 else 0
-    return f"{share * 100:.{digits}f} %"
+    return Num(f"{share * 100:.{digits}f} %", share)
 
 
 def moment(value: datetime | None) -> str:

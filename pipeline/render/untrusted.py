@@ -39,6 +39,11 @@ class Untrusted:
         """Return the raw text; only for functions that make it harmless for one context."""
         return self._text
 
+    @property
+    def attributes(self) -> str:
+        """Attributes of the HTML element around the text; none but for numbers with queries."""
+        return ""
+
     def _refuse(self, *_: object) -> NoReturn:
         raise TypeError("untrusted text needs the filter of the place where it will stand")
 
@@ -104,7 +109,7 @@ def terminal_text(text: str, limit: int = INLINE_CHARACTERS) -> str:
 
 def html_text(text: Untrusted, limit: int = INLINE_CHARACTERS) -> str:
     """Return HTML for running text: escaped, in ``<bdi>`` so that its direction stays its own."""
-    return f"<bdi>{escape_html(visible(text.reveal(), limit))}</bdi>"
+    return f"<bdi{text.attributes}>{escape_html(visible(text.reveal(), limit))}</bdi>"
 
 
 def html_block(text: Untrusted, limit: int = BLOCK_CHARACTERS) -> str:

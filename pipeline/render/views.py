@@ -432,6 +432,15 @@ class QueryView:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberView:
+    """Where numbers of one kind come from: their queries, and what makes numbers of the answers."""
+
+    what: Untrusted
+    query_ids: list[str]
+    method: Untrusted
+
+
+@dataclass(frozen=True, slots=True)
 class ReportContext:
     """Every name that a template may read."""
 
@@ -510,5 +519,6 @@ class ReportContext:
     unclassified_share: str = field(metadata={"help": "share of errors that no rule names"})
     sources: list[SourceView] = field(metadata={"help": "the ledger"})
     sources_more: str = field(metadata={"help": "how many more there are, or empty"})
+    numbers: list[NumberView] = field(metadata={"help": "where numbers come from, by kind"})
     queries: list[QueryView] = field(metadata={"help": "the SQL behind the numbers"})
     query_numbers: dict[str, int] = field(metadata={"help": "query id to number"})

@@ -1,10 +1,10 @@
 """The ledger and the queries."""
 
-from pipeline.model import QueryFacts, SourceFacts
+from pipeline.model import NumberSource, QueryFacts, SourceFacts
 from pipeline.render.context.header import json_text
 from pipeline.render.figures import UNKNOWN, count, many, minute, size
 from pipeline.render.untrusted import Untrusted
-from pipeline.render.views import QueryView, SourceView
+from pipeline.render.views import NumberView, QueryView, SourceView
 
 
 def source_view(one: SourceFacts) -> SourceView:
@@ -41,6 +41,13 @@ def source_view(one: SourceFacts) -> SourceView:
         remark=Untrusted("; ".join(remarks)),
         sha256=Untrusted(one.sha256_head or ""),
     )
+
+
+def number_view(one: NumberSource) -> NumberView:
+    """Return where numbers of one kind come from."""
+    # Names of files of ours; whatever else stands in a document that was changed is no name.
+    names = [name for name in one.query_ids if name.isidentifier() and name.isascii()]
+    return NumberView(Untrusted(one.what), names, Untrusted(one.text))
 
 
 def query_view(number: int, one: QueryFacts) -> QueryView:
