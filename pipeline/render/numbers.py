@@ -40,7 +40,8 @@ class Num(str):
         if not self.badges:
             return text
         mark = _mark(self.badges)
-        if self.value is None or not math.isfinite(self.value):
+        is_plain = text.isdecimal()  # says its value by itself
+        if self.value is None or is_plain or not math.isfinite(self.value):
             return f"<span{mark}>{text}</span>"
         shown = f"{self.value:.6g}" if isinstance(self.value, float) else str(self.value)
         return f"<data value={shown}{mark}>{text}</data>"

@@ -1,5 +1,5 @@
--- Files and streams that were read, with bytes, lines, events and what was assumed, in the order of
--- reading. One row per (origin, log_file_path).
+-- Files and streams that were read, with bytes, lines, events and what was assumed. One row per
+-- (origin, log_file_path).
 with
 
 sources as (
@@ -9,3 +9,4 @@ sources as (
 )
 
 select * from sources
+order by origin asc, log_file_path asc

@@ -32,6 +32,7 @@ from pipeline.model import (
     HourlyPoint,
     Interarrival,
     Knowledge,
+    NumberSource,
     Premise,
     QueryFacts,
     RecoveryEstimate,
@@ -625,6 +626,15 @@ def incident() -> Result:
         ),
         recovery_estimate=RecoveryEstimate(1.5, 4.0, 3),
         unchanged=["e5", "w1"],
+        numbers=[
+            NumberSource(
+                "counts of a class",
+                ["findings[].candidate_count"],
+                ["finding_totals"],
+                "counted",
+                "as the query gives it",
+            )
+        ],
         premises=[
             Premise(
                 "p1",

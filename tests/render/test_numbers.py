@@ -140,6 +140,15 @@ UNDER_A_BADGE = {
     "PremiseView": {"text", "query_id"},
     "SlotRow": {"count", "rate", "expected", "band", "remark"},
     "ClassRow": {"cells"},
+    "EndpointView": {
+        "requests",
+        "failures",
+        "baseline_share",
+        "candidate_share",
+        "change",
+        "interval",
+    },
+    "ServiceView": {"baseline_count", "candidate_count"},
     "ClassCharts": {"bucket", "more"},
     "ChartView": {"chart_id", "name", "description", "bucket", "anchor", "keys", "state"},
     "HeatView": {"description", "bucket"},
@@ -283,7 +292,7 @@ def test_marks_hold_the_value_that_is_shown() -> None:
 
     assert len(marks) > 20
     for value, text in marks:
-        if re.fullmatch(r"[\d,]+", text):
+        if re.fullmatch(r"[\d,.]+", text):
             assert float(text.replace(",", "")) == pytest.approx(float(value), rel=1e-2)
 
 
