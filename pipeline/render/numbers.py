@@ -43,7 +43,7 @@ class Num(str):
         is_plain = text.isdecimal()  # says its value by itself
         if self.value is None or is_plain or not math.isfinite(self.value):
             return f"<span{mark}>{text}</span>"
-        shown = f"{self.value:.6g}" if isinstance(self.value, float) else str(self.value)
+        shown = f"{self.value:.5g}" if isinstance(self.value, float) else str(self.value)
         return f"<data value={shown}{mark}>{text}</data>"
 
 
@@ -63,8 +63,7 @@ class Stated(Untrusted):
 
 
 def _mark(badges: tuple[int, ...]) -> str:
-    named = " ".join(map(str, badges))
-    return f" data-q={named}" if len(badges) == 1 else f' data-q="{named}"'
+    return f" data-q={','.join(map(str, badges))}"
 
 
 def with_queries(context: Any, badges: Mapping[str, int]) -> Any:  # noqa: ANN401  # any view
