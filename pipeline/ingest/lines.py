@@ -209,7 +209,7 @@ def _blocks(source: Source, reading: Reading, size: int) -> Iterator[bytes]:
                 if (end := _last_newline(chunk, newline, width)) < 0:
                     carry = _extend(carry, chunk, source.encoding, reading)
                     continue
-                yield carry + chunk[:end]
+                yield b"".join((carry, memoryview(chunk)[:end]))
                 carry = chunk[end:]
                 if width == 1:
                     carry = _after_hole(carry, None, reading)

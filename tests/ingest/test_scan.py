@@ -15,10 +15,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from pipeline.ingest import lines as line_reader
 from pipeline.ingest import load_formats, reader, scan
 from pipeline.ingest.detect import detect
 from pipeline.ingest.formats import Format
-from pipeline.ingest.scan import Scanner, open_library
+from pipeline.ingest.scan import Scanner, look_with, open_library
 from tests.ingest.support import Read, options, read_files, read_paths
 
 SOURCE = Path(scan.__file__).with_name("scan.c")
@@ -33,6 +34,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
         pytest.skip("there is no C compiler")
     path = tmp_path_factory.mktemp("scanner") / "_scan.so"
     flags = ["-O1", "-std=c99", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
+    # Such as -fsanitize=address,undefined, with the sanitizer's library loaded before Python.
+    flags += os.environ.get("SCAN_FLAGS", "").split()
     subprocess.run([compiler, *flags, str(SOURCE), "-o", str(path)], check=True)
     opened = open_library(path)
     assert opened is not None
@@ -119,6 +122,8 @@ WRITERS: tuple[Writer, ...] = (
     lambda s, w: f"{_iso(s)} INFO shop.carts: {w}\n{w}",
     lambda s, w: f"{_iso(s)} ERROR shop.carts: {w}\n{_TRACE}KeyError: {w}",
     lambda s, w: f"{_TRACE}shop.Gone: {w}",
+    lambda s, w: "".join(f"{_iso(s)} ERROR shop.carts: {x}\n" for x in _TRACE.split("\n")) + w,
+    lambda s, w: f"{_iso(s)} WARN shop.carts: {w}\n\tat shop.Stock.take(Stock.java:8)\n{_TRACE}",
     lambda s, w: f"[{_iso(s)}: INFO/MainProcess] {w}",
     lambda s, w: f"1:M {_at(s):%d %b %Y %H:%M:%S}.125 * {w}",
     lambda s, w: f"{_iso(s, '.')} UTC [611] LOG:  {w}",
@@ -160,7 +165,7 @@ def records(draw: st.DrawFn) -> list[tuple[float, str, str]]:
     for _ in range(draw(st.integers(1, 20))):
         if not draw(st.integers(0, 3)):
             # Lines around a trace stay: what may be counted comes in runs.
-            many = draw(st.sampled_from(WRITERS[:1] + WRITERS[3:4] + WRITERS[9:11]))
+            many = draw(st.sampled_from(WRITERS[:1] + WRITERS[3:4] + WRITERS[11:13]))
             for _ in range(draw(st.sampled_from([200, 400, 700]))):
                 lines.append((second, "stdout", many(second, "ready")))
                 second += 0.25
@@ -219,6 +224,7 @@ def _stamped(second: float, stream: str, text: str, odd: int) -> bytes:
     wrap=st.sampled_from([_docker, _docker, _docker, _cri, _plain, _stamped]),
     oddities=st.lists(st.sampled_from([0] * 30 + list(range(1, 11))), min_size=1, max_size=50),
     block_bytes=st.sampled_from([5000, 60_000, 2**20]),
+    end=st.sampled_from([b"\n", b"\n", b"\n", b"\r\n"]),
     is_ended=st.booleans(),
 )
 @settings(
@@ -233,11 +239,41 @@ def test_random_mixtures_read_the_same(
     wrap: Callable[[float, str, str, int], bytes],
     oddities: list[int],
     block_bytes: int,
+    end: bytes,
     is_ended: bool,
 ) -> None:
     odd = [oddities[at % len(oddities)] for at in range(len(lines))]
-    content = b"\n".join(wrap(*line, kind) for line, kind in zip(lines, odd, strict=True))
-    both({"app.log": content + b"\n" * is_ended}, block_bytes)
+    content = end.join(wrap(*line, kind) for line, kind in zip(lines, odd, strict=True))
+    both({"app.log": content + end * is_ended}, block_bytes)
+
+
+_BYTES = st.sampled_from(
+    [b"a", b"ready", b"\n", b"\n", b"\r\n", b"\r", b"\0", "é".encode(), "✓".encode(), b"\xff",
+     b"\xc3", b"\xe2\x9c", "\ufeff".encode(), "\U0001f600".encode(), b"\xed\xa0\x80", b"x" * 40]
+)  # fmt: skip
+
+
+@given(parts=st.lists(_BYTES, max_size=60), is_crlf=st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_bytes_are_lines_to_the_letter_where_the_scanner_says_so(
+    library: ctypes.CDLL, parts: list[bytes], is_crlf: bool
+) -> None:
+    block = b"".join(parts)
+    if is_crlf:
+        block = block.replace(b"\r", b"").replace(b"\n", b"\r\n")
+    decoded = line_reader._utf8_lines(block, line_reader.Reading()) if block else None
+    look = look_with(library)
+    assert look is not None
+    found = look(block)
+    if found is None:
+        odd = (b"\0", b"\r", "\ufeff".encode())
+        assert decoded is None or not decoded.is_exact or any(one in block for one in odd)
+    else:
+        assert decoded is not None
+        assert decoded.is_exact
+        assert len(decoded.lines) == found
+        some = line_reader.Block(None, block, (found, 1, 0))
+        assert some.head(3).equals(some.lines.head(3))
 
 
 @pytest.mark.parametrize("wrap", [_docker, _cri, _plain, _stamped])
@@ -246,7 +282,7 @@ def test_ordinary_lines_are_counted_by_the_scanner(
     wrap: Callable[[float, str, str, int], bytes], block_bytes: int
 ) -> None:
     """Equal tables mean little if nothing was scanned."""
-    ordinary = (WRITERS[0], WRITERS[3], WRITERS[5], WRITERS[9], WRITERS[10], WRITERS[21])
+    ordinary = (WRITERS[0], WRITERS[3], WRITERS[5], WRITERS[11], WRITERS[12], WRITERS[23])
     writers = ordinary[1:] if wrap is _plain else ordinary  # a line of the first has no time
     lines = [writers[n % len(writers)](n, "ready") for n in range(1500)]
     lines[150] = f"{_iso(150)} ERROR shop.carts: lost\n{_TRACE}KeyError: 4"
