@@ -47,17 +47,28 @@ def resolve(objects: pl.DataFrame, keys: tuple[str, ...]) -> pl.Series:
     A path's head is a column of *objects*, the rest is read as JSONPath: `a.b`, `a['b.c']`. Columns
     that are not there count as absent.
     """
-    found = pl.Series([None], dtype=pl.String).new_from_index(0, objects.height)
+    found: pl.Series | None = None
+    names = set(objects.columns)
     for key in keys:
         head = re.split(r"[.\[]", key, maxsplit=1)[0]
-        if key in objects.columns:
-            found = found.zip_with(found.is_not_null(), objects[key])
-        if head != key and head in objects.columns and found.null_count():
-            nested = objects[head].str.json_path_match(f"${key[len(head) :]}")
-            found = found.zip_with(found.is_not_null(), nested)
-        if not found.null_count():
+        if key in names:
+            found = _first(found, objects[key])
+        if head != key and head in names and (found is None or found.null_count()):
+            nested = objects[head]
+            if nested.null_count() < len(nested):
+                found = _first(found, nested.str.json_path_match(f"${key[len(head) :]}"))
+        if found is not None and not found.null_count():
             break
-    return found
+    if found is None:
+        return pl.Series([None], dtype=pl.String).new_from_index(0, objects.height)
+    return found.alias("")
+
+
+def _first(found: pl.Series | None, other: pl.Series) -> pl.Series | None:
+    """Fill the nulls of *found*; most keys of all formats are in no object of a stream."""
+    if other.null_count() == len(other):
+        return found
+    return other if found is None else found.zip_with(found.is_not_null(), other)
 
 
 def _read(rows: pl.Series, schema: Mapping[str, Any], raw: bytes = b"") -> pl.DataFrame | None:
