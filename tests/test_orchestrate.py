@@ -663,3 +663,22 @@ def test_the_command_in_the_report_asks_for_the_same_again(tmp_path: Path) -> No
 
 def test_each_setting_has_an_option_in_that_command() -> None:
     assert set(runs.OPTION_OF) == {item.name for item in dataclasses.fields(Settings)}
+
+
+def test_what_happens_every_night_is_no_rise_against_the_same_hours(tmp_path: Path) -> None:
+    rng = random.Random(41)
+    nightly = [
+        line
+        for night in range(6)
+        for line in errors(rng, 24 * night + 2, 24 * night + 4, 30, "backup lock is held")
+    ]
+    usual = beats(rng, 0, 124, 30) + errors(rng, 0, 124, 2, "job failed, giving up")
+    logs = write(tmp_path / "logs", {"worker": usual + nightly})
+    asked = Settings(since="2026-03-06T02:00Z", until="2026-03-06T04:00Z")
+
+    day = analyze(tmp_path / "day", [logs], ["24h"], asked)
+    hours = analyze(tmp_path / "hours", [logs], ["same-hours:5d"], asked)
+
+    assert finding(day, "backup lock").confidence is not Confidence.NONE
+    assert finding(hours, "backup lock").confidence is Confidence.NONE
+    assert hours.windows.baseline.description == "the same hours of the 5 days before"

@@ -39,7 +39,7 @@ def baselines(_: click.Context, __: click.Parameter, incomplete: str) -> list["C
     """Return words for a baseline, and let the shell add files."""
     from click.shell_completion import CompletionItem
 
-    words = _items(["auto", "24h", "7d", "start..start+24h"], incomplete)
+    words = _items(["auto", "24h", "7d", "same-hours:7d", "start..start+24h"], incomplete)
     return [CompletionItem(incomplete, "file"), *words]
 
 

@@ -45,7 +45,8 @@ from pipeline.errors import ExitCode
         metavar="WHAT",
         shell_complete=baselines,
         help="What is normal: a file or folder (repeatable), a window A..B in LOGS, a duration "
-        "such as 24h before the candidate window, or auto.  [default: auto]",
+        "such as 24h before the candidate window, its same hours of days before (same-hours:7d), "
+        "or auto.  [default: auto]",
     ),
     click.option("--since", metavar="TIME", help="Start of the candidate window."),
     click.option("--until", metavar="TIME", help="End of the candidate window."),

@@ -21,6 +21,9 @@ ALLOWED_OVERLAP = timedelta(minutes=15)
 # Without a stated baseline, less than this cannot be split into two windows that say anything.
 MINIMUM_AUTO = timedelta(hours=12)
 _LONG_AUTO, _AUTO_CANDIDATE = timedelta(hours=96), timedelta(hours=24)
+# `same-hours:7d`: the hours of the candidate window on each of the seven days before it.
+SAME_HOURS = "same-hours:"
+_DAY = timedelta(days=1)
 _MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
@@ -59,7 +62,12 @@ class Choice:
 
 def is_window_text(text: str) -> bool:
     """Tell whether a value of ``--baseline`` names a time rather than a path."""
-    return text == "auto" or ".." in text.strip("./") or parse_duration(text) is not None
+    return (
+        text == "auto"
+        or text.startswith(SAME_HOURS)
+        or ".." in text.strip("./")
+        or parse_duration(text) is not None
+    )
 
 
 def choose_windows(
@@ -103,8 +111,11 @@ def _moment(text: str, anchors: Mapping[str, datetime], zone: str | None) -> dat
 def named_borders(settings: Settings) -> tuple[datetime, ...]:
     """Return the borders that *settings* name by themselves, before anything was read."""
     texts = [settings.since, settings.until]
-    if len(settings.baseline) == 1 and is_window_text(settings.baseline[0]):
-        texts += settings.baseline[0].split("..")
+    first = settings.baseline[0]
+    if first.startswith(SAME_HOURS):
+        return _daily_borders(settings)
+    if len(settings.baseline) == 1 and is_window_text(first):
+        texts += first.split("..")
     moments = (
         parse_absolute(text.strip(), settings.zone)
         for text in texts
@@ -116,6 +127,34 @@ def named_borders(settings: Settings) -> tuple[datetime, ...]:
     if duration is not None and since is not None:
         borders.add(_floor(_floor(since, _MINUTE) - duration, _MINUTE))
     return tuple(sorted(borders))
+
+
+def _daily_borders(settings: Settings) -> tuple[datetime, ...]:
+    named = (settings.since, settings.until)
+    moments = [parse_absolute(text, settings.zone) for text in named if text is not None]
+    days = _days(settings.baseline[0])
+    return tuple(
+        sorted(
+            _floor(moment, _MINUTE) - back * _DAY
+            for moment in moments
+            if moment is not None
+            for back in range(days + 1)
+        )
+    )
+
+
+def _days(text: str) -> int:
+    """Return of how many days `same-hours:7d` speaks."""
+    duration = parse_duration(text.removeprefix(SAME_HOURS))
+    if duration is None or duration < _DAY or duration % _DAY or duration > _MOST_DAYS * _DAY:
+        raise UsageError(
+            f"{text!r} does not name whole days",
+            hint=f"use same-hours:7d, with 1 to {_MOST_DAYS} days",
+        )
+    return duration // _DAY
+
+
+_MOST_DAYS = 366
 
 
 def _window(start: datetime, end: datetime, what: str) -> Window:
@@ -191,6 +230,8 @@ def _of_times(
     (text,) = settings.baseline
     if text == "auto":
         return _auto(asked, extent)
+    if text.startswith(SAME_HOURS):
+        return _same_hours(_days(text), text, asked, extent)
     if (duration := parse_duration(text)) is not None:
         return _before(duration, text, asked, extent)
     return _between(text, anchors, settings.zone, asked, extent)
@@ -245,6 +286,33 @@ def _before(
             hint="name other logs with --baseline PATH, or move --since",
         )
     return Choice((baseline,), candidate, "candidate", f"the {text} before the candidate window")
+
+
+def _same_hours(
+    days: int, text: str, asked: tuple[datetime | None, datetime | None], extent: Window
+) -> Choice:
+    """Take the candidate's hours on each of the days before it, as far as the logs hold them."""
+    end = asked[1] or extent.end
+    candidate = _window(asked[0] or _floor(end - _DAY, _MINUTE), end, "candidate")
+    if candidate.end - candidate.start > _DAY:
+        raise UndecidableError(
+            f"the candidate window is longer than a day, so {text} would overlap it",
+            hint="cut it with --since and --until, or name a duration such as 7d",
+        )
+    stretches = [
+        Window(max(candidate.start - back * _DAY, extent.start), candidate.end - back * _DAY)
+        for back in range(days, 0, -1)
+        if candidate.end - back * _DAY > extent.start
+    ]
+    if not stretches:
+        raise UndecidableError(
+            f"the logs begin at {shown(extent.start)}: they hold none of those hours before",
+            hint="name other logs with --baseline PATH, or move --since",
+        )
+    found = f"the same hours of the {len(stretches)} days before"
+    if len(stretches) < days:
+        found += f" ({days} were asked for)"
+    return Choice(tuple(_merged(stretches)), candidate, "candidate", found)
 
 
 def _between(

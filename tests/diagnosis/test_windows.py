@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.diagnosis.windows import Choice, choose_windows, is_window_text
+from pipeline.diagnosis.windows import Choice, choose_windows, is_window_text, named_borders
 from pipeline.errors import PipelineError, UndecidableError, UsageError
 from pipeline.model import Settings, Window
 
@@ -35,6 +35,18 @@ def chosen(choice: Choice) -> tuple[list[Window], Window]:
 
 # extent, baseline, since, until: windows. Everything in one folder.
 TIMES = {
+    "same hours of three days": (
+        "01T00:00 05T12:00", "same-hours:3d", "2026-03-05T06:00", None,
+        ["02T06:00 02T12:00", "03T06:00 03T12:00", "04T06:00 04T12:00"], "05T06:00 05T12:00",
+    ),
+    "same hours as far as the logs go back": (
+        "03T08:00 05T12:00", "same-hours:7d", "2026-03-05T06:00", "2026-03-05T10:00",
+        ["03T08:00 03T10:00", "04T06:00 04T10:00"], "05T06:00 05T10:00",
+    ),
+    "same hours without since take the last day": (
+        "01T00:00 03T12:00", "same-hours:1d", None, None,
+        ["01T12:00 02T12:00"], "02T12:00 03T12:00",
+    ),
     "auto below 12 h has no baseline": (
         "01T00:00 01T11:59", "auto", None, None,
         [], "01T00:00 01T11:59",
@@ -298,3 +310,24 @@ def test_table_names_the_input_that_each_window_lies_in() -> None:
         ("baseline", "baseline", at("02T06:00"), at("02T12:00")),
         ("candidate", "candidate", at("03T00:00"), at("04T00:00")),
     ]
+
+
+@pytest.mark.parametrize("text", ["same-hours:", "same-hours:x", "same-hours:36h", "same-hours:0d"])
+def test_same_hours_are_of_whole_days(text: str) -> None:
+    with pytest.raises(UsageError, match="whole days"):
+        choose("01T00:00 05T12:00", baseline=(text,))
+
+
+def test_same_hours_are_refused_where_they_overlap_or_lie_before_the_logs() -> None:
+    with pytest.raises(UndecidableError, match="longer than a day"):
+        choose("01T00:00 05T12:00", baseline=("same-hours:3d",), since="2026-03-03")
+    with pytest.raises(UndecidableError, match="none of those hours"):
+        choose("05T00:00 05T12:00", baseline=("same-hours:3d",), since="2026-03-05T06:00")
+
+
+def test_hours_of_each_day_are_borders_before_anything_is_read() -> None:
+    settings = Settings(baseline=("same-hours:2d",), since="2026-03-05T06:30")
+
+    borders = named_borders(settings)
+
+    assert borders == (at("03T06:30"), at("04T06:30"), at("05T06:30"))
