@@ -6,11 +6,12 @@ and `merge_minutes` (counts add up), `find_events` (ordinary lines, afterwards),
 together; `survey`, `explain` and `suggest` tell what it does.
 """
 
+from pipeline.ingest.counts import merge_minutes, merge_rollup
 from pipeline.ingest.formats import load_formats
 from pipeline.ingest.identity import parse_services
 from pipeline.ingest.ledger import check_conservation, ledger_frame
 from pipeline.ingest.own_formats import formats_with
-from pipeline.ingest.reader import Batch, Options, merge_minutes, merge_rollup, read_stream
+from pipeline.ingest.reader import Batch, Options, read_stream
 from pipeline.ingest.recall import Search, find_events
 from pipeline.ingest.sources import STDIN, Stream, find_streams
 

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import polars as pl
 
 from pipeline.errors import ConservationError
-from pipeline.ingest import correlation, durations, exceptions, parse
-from pipeline.ingest.assembly import INDENTED, LINK, MAX_EVENT_LINES, TRACE, mark_starts
+from pipeline.ingest import parse
+from pipeline.ingest.assembly import MAX_EVENT_LINES, mark_starts
 from pipeline.ingest.clocks import (
     EARLIEST,
     LATEST,
@@ -29,15 +29,26 @@ from pipeline.ingest.clocks import (
     name_date,
     time_notes,
 )
+from pipeline.ingest.counts import merge_rollup, minutes_of, rollup_of
 from pipeline.ingest.detect import MAX_SAMPLE_LINES, SAMPLE_BYTES, Profile, detect
 from pipeline.ingest.envelopes import (
     JSON_FILE,
     PEELED,
     join_headers,
     join_partials,
-    load_envelopes,
     peel,
     split_payloads,
+)
+from pipeline.ingest.events import (
+    durations_of,
+    events_of,
+    ids_of,
+    in_order,
+    is_candidate,
+    with_bodies,
+    with_envelope_words,
+    with_exceptions,
+    with_exceptions_flagged,
 )
 from pipeline.ingest.formats import Format
 from pipeline.ingest.heads import Heads, match
@@ -54,16 +65,11 @@ from pipeline.ingest.lines import (
 from pipeline.ingest.scan import HEAD, UNKNOWN, Scanner, can_scan, load_library, look_with
 from pipeline.ingest.sources import STDIN, Source, Stream, settled
 from pipeline.ingest.unfold import part_records, unfold
-from pipeline.routes import http_route, without_numbers
+from pipeline.routes import http_route
 from pipeline.schema import (
-    ERROR_SEVERITY,
     EVENTS,
-    FATAL_SEVERITY,
-    INFO_SEVERITY,
     MINUTES,
     ROLLUP,
-    TIMESTAMP,
-    WARN_SEVERITY,
 )
 
 MAX_BODY_CHARACTERS = 65_536
@@ -78,13 +84,6 @@ _TRACE_START = r"^Traceback \(most recent call last\):"
 _TRACE_FRAME = r"^\s+at \S"
 _TRACE_HEAD = r"^\S.*(?:Exception|Error|Throwable)\b"
 WIDE_LINES_NOTE = "UTF-16 lines within"
-_FATAL = (
-    r"^(?:panic: |fatal error: |Fatal Python error: |Segmentation fault|terminate called "
-    r"|thread '[^']*' (?:\([0-9]+\) )?panicked at |PHP Fatal error: |\*\*\* stack smashing"
-    r"|double free or corruption|[^ :]+: [^ :]+:[0-9]+: .*: Assertion `.*' failed)"
-)
-# The kernel's word of a program that crashed, on a line without a level.
-_CRASHED = r"segfault at [0-9a-f]+ ip [0-9a-f]+|general protection fault ip:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -494,11 +493,11 @@ class Reader:
         )
 
     def _finish(self, done: pl.DataFrame, heads: Heads, profile: Profile) -> Batch:
-        firsts = _events(done)
+        firsts = events_of(done)
         events = parse.read_heads(firsts, heads.objects, profile.formats)
         events = self.clocks.settle(events)
-        events = _with_exceptions_flagged(events, heads, profile)
-        events = _with_envelope_words(events)
+        events = with_exceptions_flagged(events, heads, profile)
+        events = with_envelope_words(events)
         events = name_events(
             events, heads.objects, self.identity, self.options.services, self.stream.name
         )
@@ -506,15 +505,15 @@ class Reader:
         kept = self._kept(events)
         return Batch(
             self._detailed(kept, done, heads, profile),
-            _rollup(events, self.options.borders),
-            _minutes(events),
+            rollup_of(events, self.options.borders),
+            minutes_of(events),
         )
 
     def _kept(self, events: pl.DataFrame) -> pl.DataFrame:
         if self.options.texts:
             texts = list(self.options.texts)
             return events.filter(pl.col("payload").str.contains_any(texts).fill_null(False))
-        return events if self.options.keep_all else events.filter(_is_candidate())
+        return events if self.options.keep_all else events.filter(is_candidate())
 
     def _count(self, done: pl.DataFrame, events: pl.DataFrame) -> None:
         lines = done.group_by("source").agg(
@@ -573,8 +572,8 @@ class Reader:
             return pl.DataFrame(schema=EVENTS)
         kept = kept.rename({"service_name": "stream_service_name"})
         details = parse.read_details(kept, heads.objects, profile.formats)
-        events = _with_bodies(details, done)
-        events = _with_exceptions(events)
+        events = with_bodies(details, done)
+        events = with_exceptions(events)
         paths = [source.path for source in self.stream.sources]
         backward = [number for number, one in enumerate(self.tallies) if one.is_reversed]
         body = pl.col("body").str.head(MAX_BODY_CHARACTERS)
@@ -584,8 +583,8 @@ class Reader:
             "service_name": pl.col("stream_service_name"),
             "container_id": pl.lit(self.identity.container_id, pl.String),
             "scope_name": pl.coalesce("scope_name", "envelope_scope"),
-            **_ids(events),
-            "duration_ms": _durations(events),
+            **ids_of(events),
+            "duration_ms": durations_of(events),
             "http_route": http_route(events["url_path"]),
             "template_id": pl.lit(None, pl.String),
             "template": pl.lit(None, pl.String),
@@ -596,7 +595,7 @@ class Reader:
             ),
             "byte_length": pl.col("byte_end") - pl.col("byte_offset"),
         }
-        return _select(events.with_columns(**computed))
+        return in_order(events.with_columns(**computed))
 
     def ledger_rows(self) -> list[dict[str, object]]:
         """Return a row of `LEDGER` for each source, in stream order."""
@@ -740,302 +739,3 @@ def _split(marked: pl.DataFrame, *, is_last: bool) -> tuple[pl.DataFrame, pl.Ser
     joined = numbered.join(open_, on="key", how="left", maintain_order="left")
     is_open = joined["place"] >= joined["at"]
     return marked.filter(~is_open), marked["row"].filter(is_open).sort()
-
-
-def _events(done: pl.DataFrame) -> pl.DataFrame:
-    """Reduce lines to events: the first line of each, with what the others add."""
-    firsts = done.filter("is_start")
-    followers = done.filter(~pl.col("is_start") & pl.col("event").is_not_null())
-    if followers.is_empty():
-        return firsts.with_columns(
-            has_trace=pl.col("category") == TRACE, is_multiline=pl.lit(False)
-        )
-    is_frame = pl.col("category").is_in([TRACE, LINK]) | (
-        (pl.col("category") == INDENTED) & pl.col("payload").str.contains(r"^\s+at \S")
-    )
-    added = followers.group_by("event").agg(
-        added_lines=pl.col("line_count").sum(),
-        # An event that goes on in the next rotated file ends, for its evidence, with its own file.
-        last_source=pl.col("source").first(),
-        last_end=pl.col("byte_end").filter(pl.col("source") == pl.col("source").first()).max(),
-        # Of a file that is read backwards, the other lines of an event stand before its first.
-        first_offset=pl.col("byte_offset")
-        .filter(pl.col("source") == pl.col("source").first())
-        .min(),
-        first_number=pl.col("line_number")
-        .filter(pl.col("source") == pl.col("source").first())
-        .min(),
-        has_trace=is_frame.any(),
-    )
-    is_same = pl.col("last_source") == pl.col("source")
-    return (
-        firsts.join(added, on="event", how="left", maintain_order="left")
-        .with_columns(
-            line_count=pl.col("line_count") + pl.col("added_lines").fill_null(0).cast(pl.Int32),
-            byte_end=pl.when(is_same)
-            .then(pl.max_horizontal("last_end", "byte_end"))
-            .otherwise("byte_end"),
-            byte_offset=pl.when(is_same)
-            .then(pl.min_horizontal("first_offset", "byte_offset"))
-            .otherwise("byte_offset"),
-            line_number=pl.when(is_same)
-            .then(pl.min_horizontal("first_number", "line_number"))
-            .otherwise("line_number"),
-            has_trace=pl.col("has_trace").fill_null(False) | (pl.col("category") == TRACE),
-            is_multiline=pl.col("added_lines").is_not_null(),
-        )
-        .drop("added_lines", "last_end", "last_source", "first_offset", "first_number")
-    )
-
-
-def _with_exceptions_flagged(events: pl.DataFrame, heads: Heads, profile: Profile) -> pl.DataFrame:
-    """Mark events that carry an exception in a field, and give a level to traces that have none."""
-    keys = {
-        key
-        for format_ in profile.formats
-        if format_.kind == "json"
-        for column in ("exception_stacktrace", "exception_type")
-        for key in format_.fields.get(column, ())
-    }
-    present = [key for key in sorted(keys) if key in heads.objects.columns]
-    if heads.objects.height and present:
-        rows = heads.objects.filter(
-            pl.any_horizontal(
-                pl.col(key).is_not_null() & ~pl.col(key).is_in(["", "null", "None", "false"])
-                for key in present
-            )
-        )["row"]
-        in_field = pl.col("row").is_in(rows.implode())
-    else:
-        in_field = pl.lit(False)
-    crashed = (pl.col("severity_number") == 0) & pl.col("payload").str.contains(_CRASHED)
-    level = (
-        pl.when((pl.col("severity_number") == 0) & pl.col("payload").str.contains(_FATAL))
-        .then(FATAL_SEVERITY)
-        .when(
-            (pl.col("severity_number") == 0)
-            & pl.col("http_response_status_code").is_null()
-            & (pl.col("has_trace") | crashed)
-        )
-        .then(ERROR_SEVERITY)
-        .otherwise("severity_number")
-        .cast(pl.Int8)
-    )
-    return events.with_columns(
-        has_trace=pl.col("has_trace") | in_field,
-    ).with_columns(severity_number=level)
-
-
-def _with_envelope_words(events: pl.DataFrame) -> pl.DataFrame:
-    """Take the envelope's level where the record says none, and its name where no format has it."""
-    said = events["envelope_severity"]
-    if said.null_count() < len(said):
-        # A word in the text counts before a syslog daemon's guess, which is info or notice; a field
-        # of the text counts before any.
-        is_word = pl.col("is_severity_inferred") & pl.col("http_response_status_code").is_null()
-        is_guess = pl.col("envelope_severity").is_between(INFO_SEVERITY, WARN_SEVERITY - 1)
-        wins = pl.col("envelope_format").is_in(
-            [envelope.name for envelope in load_envelopes() if envelope.severity_wins]
-        )
-        lacks = pl.col("envelope_severity").is_not_null() & (
-            (pl.col("severity_number") == 0)
-            | (is_word & ~is_guess & ~pl.col("has_trace"))
-            | wins.fill_null(False)
-        )
-        events = events.with_columns(
-            severity_number=pl.when(lacks).then("envelope_severity").otherwise("severity_number"),
-            is_severity_inferred=pl.col("is_severity_inferred") & ~lacks,
-        )
-    named = events["envelope_format"]
-    if named.null_count() == len(named):
-        return events
-    own = pl.col("envelope_format").is_not_null() & (pl.col("format_name") == parse.UNPARSED)
-    return events.with_columns(
-        format_name=pl.when(own).then("envelope_format").otherwise("format_name")
-    )
-
-
-def _is_candidate() -> pl.Expr:
-    """The events that are kept by default: whatever a rule or a finding may be about."""
-    return (
-        (pl.col("severity_number") >= WARN_SEVERITY)
-        | (pl.col("severity_number") == 0)
-        | (pl.col("http_response_status_code") >= 500).fill_null(False)
-        | pl.col("has_trace")
-    )
-
-
-def _with_bodies(events: pl.DataFrame, done: pl.DataFrame) -> pl.DataFrame:
-    """Append the other lines of an event to the message of its first."""
-    many = events.filter("is_multiline")
-    if many.is_empty():
-        return events
-    followers = (
-        done.filter(~pl.col("is_start") & pl.col("event").is_not_null())
-        .join(many.select("event"), on="event", how="semi", maintain_order="left")
-        .group_by("event", maintain_order=True)
-        .agg(following=pl.col("payload").str.join("\n"))
-    )
-    return (
-        events.join(followers, on="event", how="left", maintain_order="left")
-        .with_columns(
-            body=pl.when(pl.col("following").is_not_null())
-            .then(pl.concat_str("body", pl.lit("\n"), "following"))
-            .otherwise("body")
-        )
-        .drop("following")
-    )
-
-
-def _with_exceptions(events: pl.DataFrame) -> pl.DataFrame:
-    fields = pl.col("exception_stacktrace")
-    text = events.select(
-        pl.when(fields.is_not_null() & (fields != ""))
-        .then(fields)
-        .when(pl.col("has_trace") | exceptions.on_one_line(events["body"]))
-        .then("body")
-        .alias("text")
-    )["text"]
-    if text.null_count() == len(text):
-        return events.with_columns(exception_chain=pl.lit(None, pl.List(pl.String)))
-    found = exceptions.extract(text)
-    read = {name: pl.lit(found[name]) for name in found.columns}
-    # The trace tells more than a field does: the innermost exception, where a field has the outer.
-    is_same = (pl.col("exception_type") == read["exception_type"]).fill_null(False)
-    message = pl.when(is_same | read["exception_type"].is_null()).then("exception_message")
-    has_place = found["code_file_path"].is_not_null() | found["code_function_name"].is_not_null()
-    place = {
-        name: pl.when(pl.lit(has_place)).then(read[name]).otherwise(name)
-        for name in ("code_file_path", "code_line_number", "code_function_name")
-    }
-    return events.with_columns(
-        exception_chain=read["exception_chain"],
-        exception_type=pl.coalesce(read["exception_type"], "exception_type"),
-        exception_message=pl.coalesce(message, read["exception_message"]),
-        exception_stacktrace=pl.coalesce(read["exception_stacktrace"], "exception_stacktrace"),
-        **place,
-    )
-
-
-def _ids(events: pl.DataFrame) -> dict[str, pl.Expr | pl.Series]:
-    """Take the ids of the format's fields, else those that stand anywhere in the event."""
-    text = events.select(
-        pl.when("is_multiline")
-        .then(pl.concat_str("payload", pl.lit("\n"), "body"))
-        .otherwise("payload")
-    ).to_series()
-    anywhere = correlation.correlate(text)
-    return {
-        name: own.zip_with(own.is_not_null(), anywhere[name])
-        for name, own in correlation.normal_ids(events).items()
-    }
-
-
-def _durations(events: pl.DataFrame) -> pl.Series:
-    """Take the duration of the format's field, else the one that the first line tells."""
-    own = events["duration_ms"]
-    rows = own.is_null().arg_true()
-    part = events[rows]
-    return own.scatter(rows, durations.milliseconds(part["payload"], part["format_name"]))
-
-
-def _select(events: pl.DataFrame) -> pl.DataFrame:
-    return events.sort("source", "line_number", "byte_offset").select(
-        pl.col(name).cast(dtype) for name, dtype in EVENTS.items()
-    )
-
-
-def _routes(events: pl.DataFrame) -> pl.Expr:
-    paths = events["url_path"].drop_nulls().unique()
-    if paths.is_empty():
-        return pl.lit(None, pl.String)
-    return pl.col("url_path").replace_strict(
-        paths, http_route(paths), default=None, return_dtype=pl.String
-    )
-
-
-def _rollup(events: pl.DataFrame, borders: tuple[datetime, ...]) -> pl.DataFrame:
-    """Count every event by hour and who, what, which route: columns `ROLLUP`."""
-    keys = [
-        "service_name", "container_name", "log_iostream", "severity_number",
-        "http_request_method", "url_path", "http_response_status_code",
-    ]  # fmt: skip
-    hour = pl.col("timestamp").dt.truncate("1h")
-    start = hour
-    for border in sorted(borders):
-        is_after = (pl.col("timestamp") >= border) & (hour == pl.lit(border).dt.truncate("1h"))
-        start = pl.when(is_after).then(pl.lit(border, TIMESTAMP)).otherwise(start)
-    paths = without_numbers(events["url_path"])
-    counted = (
-        events.with_columns(paths)
-        .group_by(start.alias("bucket_start"), *keys)
-        .agg(
-            event_count=pl.len().cast(pl.Int64),
-            first_timestamp=pl.col("timestamp").min(),
-            last_timestamp=pl.col("timestamp").max(),
-        )
-    )
-    return merge_rollup([counted.with_columns(http_route=_routes(counted)).select(*ROLLUP)])
-
-
-def merge_rollup(parts: list[pl.DataFrame]) -> pl.DataFrame:
-    """Add up rollups; columns `ROLLUP`, unsorted."""
-    keys = [name for name in ROLLUP if name not in _SUMMED]
-    return _merge(parts, keys, ["event_count"], ROLLUP)
-
-
-def merge_minutes(parts: list[pl.DataFrame]) -> pl.DataFrame:
-    """Add up minute counts; columns `MINUTES`, unsorted."""
-    keys = ["bucket_start", "service_name"]
-    return _merge(parts, keys, [name for name in MINUTES if name.endswith("_count")], MINUTES)
-
-
-_SUMMED = {"event_count", "first_timestamp", "last_timestamp"}
-
-
-def _merge(
-    parts: list[pl.DataFrame],
-    keys: list[str],
-    sums: list[str],
-    schema: dict[str, pl.DataType | type[pl.DataType]],
-) -> pl.DataFrame:
-    if not parts:
-        return pl.DataFrame(schema=schema)
-    return (
-        pl.concat(parts)
-        .group_by(keys)
-        .agg(
-            *(pl.col(name).sum() for name in sums),
-            pl.col("first_timestamp").min(),
-            pl.col("last_timestamp").max(),
-        )
-        .select(pl.col(name).cast(dtype) for name, dtype in schema.items())
-    )
-
-
-def _minutes(events: pl.DataFrame) -> pl.DataFrame:
-    """Count every event by minute and service: columns `MINUTES`; events without a time are left
-    out.
-    """
-    is_access = pl.col("http_response_status_code").is_not_null()
-    is_error = (pl.col("severity_number") >= ERROR_SEVERITY) & ~is_access
-    is_warning = (
-        pl.col("severity_number").is_between(WARN_SEVERITY, ERROR_SEVERITY - 1) & ~is_access
-    )
-    counts = {
-        "error_count": is_error,
-        "warning_count": is_warning,
-        "request_count": is_access,
-        "failed_request_count": is_access & (pl.col("http_response_status_code") >= 500),
-    }
-    return (
-        events.filter(pl.col("timestamp").is_not_null())
-        .group_by(pl.col("timestamp").dt.truncate("1m").alias("bucket_start"), "service_name")
-        .agg(
-            event_count=pl.len(),
-            **{name: test.fill_null(False).sum() for name, test in counts.items()},
-            first_timestamp=pl.col("timestamp").min(),
-            last_timestamp=pl.col("timestamp").max(),
-        )
-        .select(pl.col(name).cast(dtype) for name, dtype in MINUTES.items())
-    )
