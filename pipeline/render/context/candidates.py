@@ -236,11 +236,22 @@ def _correlate(one: Correlate) -> str:
 
 def _sample(one: Sample, limit: int) -> SampleView:
     return SampleView(
-        place=Untrusted(f"{path_tail(one.log_file_path)}:{one.line_number}"),
+        place=Untrusted(
+            f"{path_tail(one.log_file_path)}:{one.line_number}@{one.byte_offset}{_seal(one)}"
+        ),
         time=f"{moment(one.timestamp)} UTC" if one.timestamp else "no time",
         service=Untrusted(one.service_name),
         body=Untrusted(_without_middle(one.body, limit)),
     )
+
+
+# So many digits tell one line from another in one report; the whole hash is in `result.json`.
+_HASH_DIGITS = 12
+
+
+def _seal(one: Sample) -> str:
+    """Return the beginning of the hash of a sample's bytes, where they have one."""
+    return f" #{one.segment_hash[:_HASH_DIGITS]}" if one.segment_hash else ""
 
 
 def _without_middle(text: str, limit: int) -> str:
