@@ -44,6 +44,7 @@ class Rule:
     steps: tuple[Step, ...]
     requires: tuple[str, ...]
     keys: str | None
+    leave: str | None
     is_personal: bool
     is_certain: bool
     check: str | None
@@ -79,6 +80,7 @@ def _rule(entry: dict[str, Any], document: dict[str, Any]) -> Rule:
         steps=tuple(_steps(entry, document)),
         requires=tuple(entry.get("requires", ())),
         keys=entry.get("keys"),
+        leave=entry.get("leave"),
         is_personal=entry.get("set") == "pii",
         is_certain=entry.get("certain", False),
         check=entry.get("check"),

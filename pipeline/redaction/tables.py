@@ -137,6 +137,9 @@ def _by_name(keys: pl.Series, values: pl.Series) -> pl.Series | None:
         return None
     is_secret = kinds.is_not_null() & (values.str.len_bytes() > 0)
     is_secret &= ~values.str.contains(harmless()) & ~values.str.contains(MARKER)
+    for rule in load_redactions():
+        if rule.keys and rule.leave:
+            is_secret &= (kinds != rule.name) | ~values.str.contains(f"^(?:{rule.leave})$")
     if not is_secret.any():
         return None
     return ("[redacted:" + kinds + "]").zip_with(is_secret.fill_null(False), values)

@@ -38,6 +38,7 @@ def test_a_field_is_secret_by_its_name() -> None:
         {"attributes": {"password": "hunter2", "user": "bob"}},
         {"attributes": {"http.request.header.authorization": "xyz", "db.Password": "abc"}},
         {"attributes": {"token_count": "512", "password": "null", "secretName": "tls"}},
+        {"attributes": {"session_id": "64a2f1b4.1f", "pwd": "/srv/app", "passwd": "/srv/App"}},
         {"attributes": None},
         {"attributes": {}},
     )
@@ -51,10 +52,11 @@ def test_a_field_is_secret_by_its_name() -> None:
             "db.Password": "[redacted:password]",
         },
         {"token_count": "512", "password": "null", "secretName": "tls"},
+        {"session_id": "64a2f1b4.1f", "pwd": "/srv/app", "passwd": "[redacted:password]"},
         None,
         {},
     ]
-    assert counts.sort("kind").rows() == [("a.log", "authorization", 1), ("a.log", "password", 2)]
+    assert counts.sort("kind").rows() == [("a.log", "authorization", 1), ("a.log", "password", 3)]
 
 
 def test_counts_are_of_events_not_of_columns() -> None:
