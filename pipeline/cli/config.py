@@ -12,7 +12,6 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +180,8 @@ def _commands(command: click.Command) -> Iterator[click.Command]:
 def _known(
     config: Config, key: str, options: Mapping[str, click.Option], command: str = ""
 ) -> click.Option:
+    from difflib import get_close_matches
+
     if key in options:
         return options[key]
     near = get_close_matches(key.replace("_", "-"), options, n=1)
@@ -192,6 +193,8 @@ def _known(
 
 
 def _refuse_unknown_table(config: Config, name: str, group: click.Group) -> None:
+    from difflib import get_close_matches
+
     if name in group.commands:
         return
     near = get_close_matches(name, group.commands, n=1)
@@ -264,6 +267,8 @@ def name_variables(group: click.Group) -> None:
 
 def unknown_variables(group: click.Group, environment: Mapping[str, str]) -> dict[str, str | None]:
     """Return the variables that look like ours and are none, each with the nearest that is."""
+    from difflib import get_close_matches
+
     known = {VARIABLE, "_ANALYZE_COMPLETE"} | {
         str(option.envvar)
         for command in _commands(group)

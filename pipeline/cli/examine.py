@@ -1,6 +1,5 @@
 """The commands that look into a finished run: show, query, evidence."""
 
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,9 +118,11 @@ def _print_relations(console: "Console") -> None:
 
 
 def _print_rows(answer: "Answer", form: str) -> None:
+    # What goes into a file or a pipe is not cut to a screen that nobody looks at.
+    import shutil
+
     from pipeline.render import rows
 
-    # What goes into a file or a pipe is not cut to a screen that nobody looks at.
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
     with until_closed():
         rows.write_rows(form, answer.schema, answer.batches, sys.stdout.buffer, width)

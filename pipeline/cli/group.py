@@ -1,7 +1,6 @@
 """The command itself: its groups of commands, its default one, its sections of options."""
 
 import os
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
@@ -92,6 +91,7 @@ class DefaultGroup(Group):
         own = {
             name for param in self.get_params(ctx) for name in (*param.opts, *param.secondary_opts)
         }
+        args = self._globals_last(args)
         first = next((arg for arg in args if arg not in own), None)
         if first is not None and first not in self.commands:
             if not ctx.resilient_parsing:
@@ -100,6 +100,14 @@ class DefaultGroup(Group):
             args = [*args[:at], self.default, *args[at:]]
         name_variables(self)
         return super().parse_args(ctx, args)
+
+    def _globals_last(self, args: list[str]) -> list[str]:
+        """Let what all commands take stand in front of the command as well."""
+        at = 0
+        while at < len(args) and args[at].startswith(("-v", "--verbose", "--config")):
+            at += 2 if args[at] == "--config" else 1
+        is_command = at < len(args) and args[at] in self.commands
+        return [*args[at:], *args[:at]] if at and is_command and "--" not in args else args
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list["CompletionItem"]:
         """Complete what the default command takes, too: its options, and files."""
@@ -117,6 +125,8 @@ class DefaultGroup(Group):
         return found if incomplete.startswith("-") else [CompletionItem(incomplete, "file"), *found]
 
     def _refuse_misspelt(self, word: str) -> None:
+        from difflib import get_close_matches
+
         near = get_close_matches(word, self.commands, n=1, cutoff=0.75)
         if near and not os.path.lexists(word) and word.isalpha():
             raise click.UsageError(

@@ -2,10 +2,8 @@
 
 import contextlib
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,6 +68,8 @@ def tell_usage(error: click.ClickException) -> None:
 
 
 def _near_choice(error: click.BadParameter) -> str | None:
+    from difflib import get_close_matches
+
     choice = getattr(error.param, "type", None)
     quoted = error.message.partition("'")[2].partition("'")[0]
     if not isinstance(choice, click.Choice):
@@ -86,6 +86,8 @@ def visible(text: str) -> str:
 
 def documents(text: str) -> tuple[str, ...]:
     """Return the documents that ``--format`` names. Raises `click.BadParameter` for others."""
+    from difflib import get_close_matches
+
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     for name in names:
         if name not in _DOCUMENTS:
@@ -112,6 +114,8 @@ def print_result(
 
         print_text(to_json(found).encode())
     elif not quiet:
+        import shutil
+
         from pipeline.render import render_terminal
 
         width = shutil.get_terminal_size((100, 40)).columns
