@@ -13,8 +13,9 @@ from pipeline.ingest.segments import Segment, read_around
 from pipeline.ingest.sources import Source
 from pipeline.model import Finding, Result, Sample
 from pipeline.orchestrate.evidence import Search, heads_of, sources_of
+from pipeline.orchestrate.examination import without_secrets
 from pipeline.orchestrate.runs import load_result
-from pipeline.redaction import redact
+from pipeline.redaction import Redactor, redact_lines
 from pipeline.sql import Session
 
 # More names than this are no help.
@@ -122,7 +123,8 @@ def _shown(
         samples.append(
             ShownSample(check, sample.timestamp, sample.service_name, body, trace, lines)
         )
-    return ShownFinding(one, samples, _edges(one, result))
+    # Where secrets were only taken out of the report, the tables have them still.
+    return without_secrets(ShownFinding(one, samples, _edges(one, result)), result.run, Redactor())
 
 
 def _unsearched(one: Finding, sample: Sample) -> EvidenceCheck:
@@ -147,7 +149,7 @@ def _lines(source: Source, check: EvidenceCheck, context: int) -> list[ShownLine
         return []
     texts = [*found.before, *found.lines, *found.after]
     # What a source holds is as it was written, so secrets are taken out before anyone sees it.
-    clean = redact(pl.Series(texts, dtype=pl.String)).to_list()
+    clean = redact_lines(texts)
     own = range(len(found.before), len(found.before) + len(found.lines))
     return [ShownLine(text, at in own) for at, text in enumerate(clean)]
 

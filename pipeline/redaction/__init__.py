@@ -5,7 +5,7 @@ like take whole tables and values. What is a secret is data: `rules.toml`.
 """
 
 from pipeline.redaction.tables import COUNTED, redact_columns, redact_events, redact_fields
-from pipeline.redaction.texts import Redactor, find_secrets, redact, redact_text
+from pipeline.redaction.texts import Redactor, find_secrets, redact, redact_lines, redact_text
 
 __all__ = [
     "COUNTED",
@@ -15,5 +15,6 @@ __all__ = [
     "redact_columns",
     "redact_events",
     "redact_fields",
+    "redact_lines",
     "redact_text",
 ]

@@ -4,7 +4,7 @@ import hmac
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 
 import polars as pl
@@ -29,6 +29,23 @@ def redact_text(text: str, *, pii: bool = False, key: bytes | None = None) -> st
     """Return one *text* with each secret as ``[redacted:kind]``; as `redact`."""
     redacted: str = redact(pl.Series([text], dtype=pl.String), pii=pii, key=key)[0]
     return redacted
+
+
+_KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY")
+_KEY_ENDS = re.compile(r"-----END [A-Z0-9 ]{0,30}PRIVATE KEY")
+
+
+def redact_lines(lines: Sequence[str]) -> list[str]:
+    """Return neighbouring *lines* of a file without secrets, as many as they are; a private key may
+    span several.
+    """
+    cleaned, in_key = [], False
+    alone = redact(pl.Series(lines, dtype=pl.String)).to_list()
+    for line, clean in zip(lines, alone, strict=True):
+        begins, ends = _KEY_BEGINS.search(line), _KEY_ENDS.search(line)
+        cleaned.append(marker("private_key") if in_key else clean)
+        in_key = (in_key or begins is not None) and ends is None
+    return cleaned
 
 
 class Redactor:

@@ -1,5 +1,6 @@
 """Planted secrets of many kinds go through whole runs: no byte that comes out holds one."""
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -114,6 +115,12 @@ def test_off_means_off_and_report_means_the_report(run: Run, logs: Path, tmp_pat
     run(one, "-o", tmp_path / "report", "--redact", "report")
 
     assert leaks(contents(tmp_path / "off")) != []
+    finding = json.loads((tmp_path / "report" / "result.json").read_text("utf-8"))["findings"][0][
+        "finding_id"
+    ]
+    shown = run("show", finding, "--run", tmp_path / "report")
+    assert shown.code == 0, shown.err
+    assert leaks(iter([("stdout", shown.out), ("stderr", shown.err)])) == []
     places = {place.partition("/")[0] for place, _ in leaks(contents(tmp_path / "report"))}
     assert places and all("report" not in place and "result" not in place for place in places)
 

@@ -4,7 +4,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.redaction import Redactor, redact, redact_text
+from pipeline.redaction import Redactor, redact, redact_lines, redact_text
 
 PIECES = [
     "password", "token", "Authorization", "Cookie", "api_key", "secret", "session_id", "otp", "x",
@@ -100,3 +100,17 @@ def test_certain_rules_alone_leave_what_only_a_name_tells() -> None:
     found = certain(pl.Series(["password=hunter2", "postgres://a:hunter2@db/x"]))
 
     assert found.to_list() == ["password=hunter2", "postgres://a:[redacted:url_password]@db/x"]
+
+
+def test_a_key_over_several_lines_is_taken_out_of_each() -> None:
+    lines = [
+        "a",
+        "b -----BEGIN EC PRIVATE KEY-----",
+        "c2hvcnQ=",
+        "",
+        "-----END EC PRIVATE KEY-----",
+        "z",
+    ]
+
+    key = "[redacted:private_key]"
+    assert redact_lines(lines) == ["a", f"b {key}", key, key, key, "z"]
