@@ -79,7 +79,7 @@ def test_there_are_forty_kinds() -> None:
     assert len(set(SECRETS.values())) == len(SECRETS)
 
 
-@pytest.mark.parametrize("scanner", ["on", "off"])
+@pytest.mark.parametrize("scanner", ["on", pytest.param("off", marks=pytest.mark.slow)])
 def test_no_output_holds_a_secret(
     run: Run, logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scanner: str
 ) -> None:

@@ -19,7 +19,7 @@ PIECES = [
 TEXTS = st.lists(st.lists(st.sampled_from(PIECES), max_size=14).map("".join), max_size=40)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(TEXTS)
 def test_twice_is_once(texts: list[str]) -> None:
     once = redact(pl.Series(texts, dtype=pl.String))
@@ -27,7 +27,7 @@ def test_twice_is_once(texts: list[str]) -> None:
     assert redact(once).to_list() == once.to_list()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(TEXTS)
 def test_twice_is_once_with_personal_data(texts: list[str]) -> None:
     once = redact(pl.Series(texts, dtype=pl.String), pii=True, key=b"k")
@@ -35,7 +35,7 @@ def test_twice_is_once_with_personal_data(texts: list[str]) -> None:
     assert redact(once, pii=True, key=b"k").to_list() == once.to_list()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.text(max_size=60), max_size=30))
 def test_text_without_a_secret_stays(texts: list[str]) -> None:
     plain = [text for text in texts if not any(c in text for c in "=:@[]/\x00")]
@@ -43,7 +43,7 @@ def test_text_without_a_secret_stays(texts: list[str]) -> None:
     assert redact(pl.Series(plain, dtype=pl.String)).to_list() == plain
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(TEXTS)
 def test_a_text_does_not_depend_on_its_neighbours(texts: list[str]) -> None:
     together = redact(pl.Series(texts, dtype=pl.String)).to_list()
