@@ -29,6 +29,7 @@ from pipeline.model import Confidence, State
 
 # Noise of a common class over a few hours, for rules about one class's past.
 _USUAL_DISPERSION = 0.1
+_HOURS_OVER_REQUESTS = 0.5
 # With more of a stretch in one bucket, noise between buckets cannot be told from that between days.
 _MOST_IN_ONE = 0.5
 
@@ -196,7 +197,7 @@ def _expect(series: Series, settings: DetectionSettings) -> Comparison:
     if not usable:
         return Comparison(series, "time", 0.0, [], [])
     open_ones = _in_doubt(usable, settings)
-    seasonal = _seasonal(series, open_ones, settings)
+    seasonal = _seasonal(series, usable[0], open_ones, settings)
     if seasonal is not None:
         open_ones = [seasonal]
     chosen = max(open_ones, key=lambda one: (one.expected, one.likelihood))
@@ -208,20 +209,23 @@ def _expect(series: Series, settings: DetectionSettings) -> Comparison:
 
 
 def _seasonal(
-    series: Series, others: Sequence[_Offset], settings: DetectionSettings
+    series: Series, time: _Offset, others: Sequence[_Offset], settings: DetectionSettings
 ) -> _Offset | None:
     """Return time by the hours of other days, where no other offset tells the baseline as well.
 
-    Requests that rise and fall with the class are why it does; their hours are only when.
+    Requests that rise and fall with the class are why it does; their hours are only when. Hours
+    must tell half as much again as requests do: noise at the same hours may tell a little more.
     """
     if not series.baseline_hours:
         return None
     season = find_season(series.baseline, series.baseline_seconds, series.baseline_hours)
     if season is None:
         return None
-    needed = settings.offset_margin * season.noise
-    if any(gain(series.baseline, season.apart, one.means) < needed for one in others):
-        return None
+    least = settings.offset_margin * season.noise
+    for one in others:
+        needed = max(least, _HOURS_OVER_REQUESTS * gain(series.baseline, one.means, time.means))
+        if gain(series.baseline, season.apart, one.means) < needed:
+            return None
     before, after = (
         [size * season.factor(hour) for size, hour in zip(sizes, hours, strict=True)]
         for sizes, hours in (

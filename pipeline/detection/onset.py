@@ -92,7 +92,10 @@ def find_onset(
     first = read.active.index(True)
     # Where one or two events lie far before what most probably is the rise, they are strays.
     if read.is_new and (middle <= first or sum(read.active[:middle]) >= _MINIMUM_COUNT):
-        return _before_first(read, first, _waits(read, first, end) or chances[:first])
+        found = _before_first(read, first, _waits(read, first, end) or chances[:first])
+        # Two waits tell how far back it may have begun, and no more.
+        is_told = sum(read.active[first + 1 : end]) >= _MINIMUM_COUNT
+        return found if is_told else replace(found, onset=read.times[first])
     return Onset(
         read.times[middle], read.known_before(min(lower, middle)), read.times[upper] + _MINUTE
     )

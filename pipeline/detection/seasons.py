@@ -100,8 +100,8 @@ def gain(counts: Sequence[float], means: Sequence[float], others: Sequence[float
     for count, mean, other in zip(counts, means, others, strict=True):
         total += other - mean
         if count:
-            if not other:
-                return math.inf
+            if not mean or not other:
+                return math.inf if mean else -math.inf
             total += count * math.log(mean / other)
     return total
 

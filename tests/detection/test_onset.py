@@ -110,6 +110,12 @@ def test_new_class_began_a_wait_before_its_first_event(gap: int) -> None:
     assert onset.onset_upper == first + MINUTE
 
 
+def test_two_waits_tell_how_far_back_it_may_have_begun_and_no_more() -> None:
+    onset = new([600, 610, 640])
+    assert onset.onset == DAY.start + 600 * MINUTE
+    assert onset.onset_lower <= DAY.start + 560 * MINUTE
+
+
 def test_fast_new_class_began_seconds_before_its_first_event() -> None:
     onset = new(range(600, 700), counts=100)
     assert timedelta(0) < DAY.start + 600 * MINUTE - onset.onset <= timedelta(seconds=20)
