@@ -22,6 +22,7 @@ from pipeline.render.words import (
     name_of,
     other_warnings,
     ramp_words,
+    regressions_of,
     state_counts,
     state_of,
 )
@@ -299,12 +300,20 @@ def _files(files: Sequence[str], width: int) -> list[str]:
     return [row for label, name in pairs for row in _labelled(label, name, width)]
 
 
+def _first_of(result: Result) -> str:
+    """Return the id of what rose first: a name of logs is no word of a command."""
+    found = [*regressions_of(result), *(one for one in result.findings if is_risen(one))]
+    return found[0].finding_id if found and found[0].finding_id.isalnum() else ""
+
+
 def _next(result: Result, files: Sequence[str], width: int, paint: Painter) -> list[str]:
     commands = []
     if result.verdict is Verdict.CANNOT_DECIDE and result.windows.baseline.start is None:
         commands.append("analyze LOGS --baseline DIR")
     if files:
         folder = shlex.quote(str(PurePath(files[0]).parent))
-        commands.append(f"analyze report {terminal_text(folder)}")
+        if shown := _first_of(result):
+            commands.append(f"analyze show {shown} --run {terminal_text(folder)}")
+        commands.append(f"analyze report --check {terminal_text(folder)}")
     commands = commands or ["analyze run --help"]
     return [paint(line, _DIM) for line in _labelled("next", "  ·  ".join(commands), width)]

@@ -88,8 +88,8 @@ def test_only_commands_that_exist_are_named() -> None:
     ]
 
     named = {word for text in texts for word in re.findall(r"analyze ([\w-]+)", text)}
-    assert named <= {"run", "ingest", "report", "demo", "LOGS"}
-    assert "analyze report out" in texts[0]
+    assert named <= {"run", "ingest", "report", "show", "demo", "LOGS"}
+    assert "analyze report --check out" in texts[0]
     assert "--baseline" in texts[1]
 
 
@@ -98,7 +98,7 @@ def test_a_folder_is_quoted_so_that_the_command_can_be_pasted() -> None:
         sample.quiet(), width=100, color=False, files=["my logs; rm -rf x/report.html"]
     )
 
-    assert "analyze report 'my logs; rm -rf x'" in text
+    assert "analyze report --check 'my logs; rm -rf x'" in text
 
 
 def test_without_a_baseline_nothing_is_said_of_one() -> None:
