@@ -4,6 +4,7 @@ import itertools
 import os
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ from pipeline.ingest.envelopes import load_envelopes
 from pipeline.redaction.rules import load_redactions
 from pipeline.rules import load_rules
 from pipeline.schema import ALIASES, CALM, EVENTS, LEDGER, MINUTES, ROLLUP, TEMPLATES
+from tests.command import Run, runner
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -105,6 +107,80 @@ def test_places_that_the_map_names_exist() -> None:
 
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+PAGES = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "queries/README.md")]
+PAGES += sorted(DOCS.glob("**/*.md"))
+
+
+def _anchors(page: Path) -> set[str]:
+    """Anchors of a page's headings, as GitHub makes them."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    heads = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_between_pages_resolve(page: Path) -> None:
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        if not target.exists() or (anchor and anchor not in _anchors(target)):
+            broken.append(link)
+
+    assert broken == []
+
+
+def test_every_page_is_in_the_index() -> None:
+    text = (DOCS / "README.md").read_text(encoding="utf-8")
+    pages = [page.name for page in DOCS.glob("*.md") if page.name != "README.md"]
+
+    assert pages
+    assert [name for name in pages if f"]({name}" not in text] == []
+
+
+def test_every_command_is_in_the_readme_the_index_and_a_page() -> None:
+    """A page is one that people wrote; `run` may be left out of what is typed."""
+    written = [page for page in DOCS.glob("*.md") if page.name not in (*GENERATED, "README.md")]
+    texts = [
+        (ROOT / "README.md").read_text(encoding="utf-8"),
+        (DOCS / "README.md").read_text(encoding="utf-8"),
+        "\n".join(page.read_text(encoding="utf-8") for page in written),
+    ]
+
+    for text in texts:
+        named = set(re.findall(r"(?:analyze|make) (\w+)", text))
+        named |= {"run"} if re.search(r"analyze logs/", text) else set()
+        assert sorted(set(analyze.commands) - named) == []
+
+
+def _tutorial_steps() -> list[tuple[str, str]]:
+    """Each command of the tutorial with the line that it is said to print, or nothing."""
+    text = (DOCS / "tutorial.md").read_text(encoding="utf-8")
+    blocks = "".join(re.findall(r"```console\n(.*?)```", text, flags=re.DOTALL))
+    steps = [step.splitlines() for step in blocks.split("$ ")[1:]]
+    return [(step[0], step[1] if len(step) > 1 else "") for step in steps]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    yield from runner(capsys, monkeypatch)
+
+
+@pytest.mark.slow
+def test_the_tutorial_prints_what_it_says(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    for command, said in _tutorial_steps():
+        ran = run(*shlex.split(command)[1:])
+        assert ran.code in (0, 1, 4), (command, ran.err)
+        assert said in ran.out + ran.err, command
 
 
 def _console_lines() -> list[str]:
