@@ -110,6 +110,7 @@ def test_other_rules_are_no_change_of_the_system(tmp_path: Path) -> None:
         assert orchestrate.difference_code(found) == 0
 
 
+@pytest.mark.slow
 def test_other_masks_and_names_in_the_tables_are_no_change_of_the_system(tmp_path: Path) -> None:
     lines = day(random.Random(13), 0)
     before, after = run(tmp_path / "before", lines), run(tmp_path / "after", lines)
@@ -128,6 +129,7 @@ def test_other_masks_and_names_in_the_tables_are_no_change_of_the_system(tmp_pat
     assert found.counts["relabelled"] == 0
 
 
+@pytest.mark.slow
 def test_where_nothing_was_logged_nothing_is_better(tmp_path: Path) -> None:
     rng = random.Random(14)
     first, second = day(rng, 0, (20, "old failure of disk")), day(rng, 1)

@@ -195,10 +195,7 @@ def _faults() -> list[dict[str, object]]:
 
 @pytest.mark.parametrize(
     "fault",
-    [
-        pytest.param(fault, id=str(fault["id"]), marks=[pytest.mark.slow] * (number > 0))
-        for number, fault in enumerate(_faults())
-    ],
+    [pytest.param(fault, id=str(fault["id"]), marks=pytest.mark.slow) for fault in _faults()],
 )
 def test_fault_has_its_errors_before_and_after_at_the_time_of_the_envelope(
     fault: dict[str, object],
@@ -218,6 +215,7 @@ def test_fault_has_its_errors_before_and_after_at_the_time_of_the_envelope(
     assert read.events.filter(pl.col("time_source") != "envelope").height <= 1
 
 
+@pytest.mark.slow
 def test_every_time_of_a_json_file_is_the_envelopes() -> None:
     folder = LOGS / "nezha-trainticket/docker/ts-01"
     read = read_paths(folder)
@@ -319,6 +317,7 @@ def test_text_in_other_encodings_is_what_a_collector_made_of_it(
     assert read.ledger["undecodable_byte_count"].item() == 0
 
 
+@pytest.mark.slow
 def test_exports_of_loki_run_from_new_to_old_and_others_do_not() -> None:
     assert read_paths(LOGS / "kubernetes/loki-drain").ledger["is_reversed"].all()
     read = read_paths(LOGS / "loghub/Spark", LOGS / "app", LOGS / "compose")

@@ -125,6 +125,7 @@ def test_no_id_is_lost_when_templates_get_another_text(
     assert_none_lost(former, after, today)
 
 
+@pytest.mark.slow
 def test_no_id_is_lost_when_masks_split_a_template(logs: Path, tmp_path: Path, today: Made) -> None:
     with masks_without("quoted_name"):
         before = Made(tmp_path / "before", run(logs, tmp_path / "before"))

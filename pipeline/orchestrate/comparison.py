@@ -44,7 +44,10 @@ AFTER: WindowName = "candidate"
 _ENOUGH_COVERAGE = 0.8
 _WORSE = (State.INCREASED, State.ESCALATING, State.RETURNED, State.BURST)
 _TITLE_CHARACTERS = 120
-_RARE = "too seldom to tell"
+# Why nothing follows from a class's absence, though its services were logging.
+_RARE, _UNEVEN = "too seldom to tell", "too uneven to tell"
+# From here on it is not the number of events that is too small to miss them.
+_MANY = 20.0
 UNNAMED = "(none)"
 _ORDER = ("new", "worse", "unknown", "better", "resolved", "same")
 
@@ -240,6 +243,7 @@ def _changes(
         .agg(pl.col("covered_seconds").sum())
         .iter_rows(named=True)
     }
+    busy = _busy_hours(marts["finding_minutes"])
     names = building.titles(marts["finding_totals"])
     services: dict[str, list[str]] = {}
     for finding_id, service in (
@@ -256,6 +260,12 @@ def _changes(
         ]
         unheard = logging.unheard_before(services[name])
         status, reason = _status(row, verdict, unheard, covered[0], covered[1])
+        if reason == _UNEVEN:
+            reason = (
+                f"{_UNEVEN}: in the earlier run it came in {busy[name]} of {own_hours[0]:.0f}"
+                " hours, so that hours without it prove little; `analyze verify` tells whether it"
+                " is over"
+            )
         was, now = relabelled.get(name, (None, None))
         changes.append(
             ClassChange(
@@ -266,7 +276,7 @@ def _changes(
                 status=status,
                 confidence=_confidence(status, verdict),
                 reason=reason,
-                is_blind=status == "unknown" and not (reason or "").startswith(_RARE),
+                is_blind=status == "unknown" and not (reason or "").startswith((_RARE, _UNEVEN)),
                 relabelled_from=was,
                 relabelled_to=now,
                 before_count=row["baseline_count"],
@@ -280,6 +290,16 @@ def _changes(
             )
         )
     return sorted(changes, key=_place)
+
+
+def _busy_hours(minutes: pl.DataFrame) -> dict[str, int]:
+    """Return in how many hours of the earlier run each class came, by finding_id."""
+    return dict(
+        minutes.filter((pl.col("window_name") == BEFORE) & (pl.col("event_count") > 0))
+        .group_by("finding_id")
+        .agg(pl.col("bucket_start").dt.truncate("1h").n_unique())
+        .iter_rows()
+    )
 
 
 def _title(row: Mapping[str, Any], name: str) -> str:
@@ -322,6 +342,8 @@ def _status(
         return "unknown", f"its services logged in {covered_after:.0%} of the later run only"
     if state is State.DECREASED:
         return "better", None
+    if not count and expected >= _MANY:
+        return "unknown", _UNEVEN
     if not count:
         return "unknown", f"{_RARE}: {expected:.1f} events were to be expected, and none came"
     return "same", None

@@ -15,7 +15,7 @@ from pipeline.facts import (
 )
 from pipeline.model import Finding, HourlyPoint
 from pipeline.render.figures import UNKNOWN, count, duration, many, minute, moment, rate
-from pipeline.render.terminal import MIN_WIDTH, Painter, cut, pad, painter, wrap
+from pipeline.render.terminal import MIN_WIDTH, Painter, cells, cut, pad, painter, wrap
 from pipeline.render.untrusted import BLOCK_CHARACTERS, terminal_text, visible
 from pipeline.render.words import (
     change_of,
@@ -53,7 +53,7 @@ def render_evidence(found: EvidenceReport, *, width: int, color: bool) -> str:
 
 def _checked(one: EvidenceCheck, width: int, paint: Painter) -> list[str]:
     status = paint(pad(one.status, _LABEL), _STYLES[one.status])
-    lines = [f"  {status} {cut(_place(one), width - _LABEL - 3)}"]
+    lines = [f"  {status} {_fitted_place(one, width - _LABEL - 3)}"]
     if one.status == "moved":
         where = f"now {terminal_text(str(one.found_path))}@{one.found_offset}"
         lines.append(" " * (_LABEL + 3) + cut(f"{where}, {one.detail}", width - _LABEL - 3))
@@ -65,6 +65,12 @@ def _checked(one: EvidenceCheck, width: int, paint: Painter) -> list[str]:
 def _place(one: EvidenceCheck) -> str:
     digest = f" #{one.segment_hash[:_HASH_DIGITS]}" if one.segment_hash else ""
     return f"{terminal_text(one.log_file_path)}:{one.line_number}@{one.byte_offset}{digest}"
+
+
+def _fitted_place(one: EvidenceCheck, width: int) -> str:
+    """Return the place with the end of its path: line, byte and hash stand at the end."""
+    whole = _place(one)
+    return whole if cells(whole) <= width else "…" + whole[len(whole) - width + 1 :]
 
 
 # So many differences tell what happened; all of them are in the JSON.

@@ -338,6 +338,7 @@ def _draws(rng: random.Random, rate: float, factor: float, count: int) -> pl.Dat
     )
 
 
+@pytest.mark.slow
 def test_two_thousand_unchanged_classes_give_at_most_two_false_alarms(
     rng: random.Random,
 ) -> None:

@@ -17,7 +17,7 @@ from pipeline.render import compare_documents
 from tests.command import Run
 
 LOGS = Path("../shared/logs")
-_NUMBERS_TRIED = 60
+_NUMBERS_TRIED = 20
 
 
 @pytest.fixture(scope="session")

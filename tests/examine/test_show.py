@@ -113,7 +113,7 @@ def test_logs_that_moved_are_read_where_they_are(bakery: Path, tmp_path: Path, r
     shown = run(*words, "--logs", tmp_path / "oven.log.1")
 
     assert "baked tray 19" in shown.out
-    assert "moved: " in shown.out
+    assert "moved:" in shown.out
 
 
 def test_without_its_log_the_event_is_shown_alone(bakery: Path, tmp_path: Path, run: Run) -> None:

@@ -108,6 +108,7 @@ def test_no_command_that_looks_at_logs_shows_one(run: Run, logs: Path) -> None:
     assert leaks((str(at), one.out + one.err) for at, one in enumerate(shown)) == []
 
 
+@pytest.mark.slow
 def test_off_means_off_and_report_means_the_report(run: Run, logs: Path, tmp_path: Path) -> None:
     one = logs / "py.log"
 
@@ -142,6 +143,7 @@ def test_templates_do_not_depend_on_the_secret(run: Run, tmp_path: Path) -> None
     assert len(found[0][0]) == 1
 
 
+@pytest.mark.slow
 def test_a_secret_in_a_finished_document_ends_the_run(
     run: Run, logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -443,4 +443,4 @@ def test_any_graph_stays_in_its_drawing(links: list[tuple[int, int, float]]) -> 
         assert min(xs) >= -1 and max(xs) <= graph.width + 1
         assert 0 <= arrow.label_x <= graph.width
         ys = [y for _, y in places(arrow.path)]
-        assert min(ys) >= -14 and max(ys) <= graph.height
+        assert min(ys) >= 0 and max(ys) <= graph.height

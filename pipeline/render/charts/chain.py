@@ -70,6 +70,7 @@ class Ends:
 
 MAX_BOXES = 12
 _TOP, _TIP = 6.0, 8.0
+_RETURN_TOP = 30.0  # room above the first row for arrows that come back to it
 _ROW_BOXES = 4
 _BOX_WIDTH, _BOX_HEIGHT = 244.0, 46.0
 _ROW_STEP, _BOX_GAP = 96.0, 22.0
@@ -99,11 +100,12 @@ def chain_graph(nodes: Sequence[ChainNode], edges: Sequence[ChainEdge]) -> Graph
     # Lanes are taken by turns from both sides.
     left, right = _margin(len(passing[::2])), _margin(len(passing[1::2]))
     inner = max((len(row) for row in rows), default=1) * (_BOX_WIDTH + _BOX_GAP) + _BOX_GAP
-    places = _places(rows, left, inner)
+    top = _RETURN_TOP if any(level[link.target] == 0 for link in passing) else _TOP
+    places = _places(rows, left, inner, top)
     arrows = _arrows(links, passing, places, [edge.share for edge in edges])
     is_below = any(level[link.source] == len(rows) - 1 for link in passing)
     room = _ROW_STEP - _BOX_HEIGHT
-    height = 2 * _TOP + max(len(rows), 1) * _ROW_STEP - (room / 2 if is_below else room)
+    height = top + _TOP + max(len(rows), 1) * _ROW_STEP - (room / 2 if is_below else room)
     return Graph(
         width=round(left + inner + right),
         height=round(height),
@@ -139,14 +141,14 @@ def _margin(lanes: int) -> float:
     return lanes * _LANE + _LABEL if lanes else 0.0
 
 
-def _places(rows: Sequence[Sequence[int]], left: float, inner: float) -> dict[int, Box]:
+def _places(rows: Sequence[Sequence[int]], left: float, inner: float, top: float) -> dict[int, Box]:
     """Return the boxes of all rows, each row in the middle of *inner* to the right of *left*."""
     places: dict[int, Box] = {}
     for level, row in enumerate(rows):
         indent = left + (inner - len(row) * (_BOX_WIDTH + _BOX_GAP) + _BOX_GAP) / 2
         for at, number in enumerate(row):
             x = indent + at * (_BOX_WIDTH + _BOX_GAP)
-            y = _TOP + level * _ROW_STEP
+            y = top + level * _ROW_STEP
             places[number] = Box(number, rounded(x), y, _BOX_WIDTH, _BOX_HEIGHT)
     return places
 
