@@ -39,7 +39,7 @@ test-wheel: $(VENV)/.installed-dev  ## tests of every stage against the built wh
 	$(PYTHON) -m venv $(WHEEL)/venv
 	wheel=$$(ls $(WHEEL)/*.whl) && \
 	$(WHEEL)/venv/bin/python -m pip install --quiet --disable-pip-version-check "$$wheel[dev]"
-	cp -R tests fixtures pyproject.toml $(WHEEL)
+	cp -R tests fixtures docs pyproject.toml $(WHEEL)
 	cd $(WHEEL) && venv/bin/python -I -m pytest -q -n 2 --dist loadfile -o pythonpath=. $(WHEEL_TESTS)
 
 node-tools:  ## what some tests need of npm; without it they are skipped

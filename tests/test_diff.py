@@ -147,6 +147,7 @@ def test_where_nothing_was_logged_nothing_is_better(tmp_path: Path) -> None:
         assert orchestrate.difference_code(found) == 4
 
 
+@pytest.mark.slow
 def test_an_error_of_a_service_that_was_not_read_before_is_not_called_new(tmp_path: Path) -> None:
     rng = random.Random(15)
     before = run(tmp_path / "before", {"mailer": beats(rng, 0, 24)})
@@ -157,6 +158,7 @@ def test_an_error_of_a_service_that_was_not_read_before_is_not_called_new(tmp_pa
     assert (one.status, one.reason) == ("unknown", "the earlier run has no line of api")
 
 
+@pytest.mark.slow
 def test_a_rare_error_that_did_not_come_is_not_resolved(tmp_path: Path) -> None:
     rng = random.Random(16)
     first = day(rng, 0)

@@ -181,6 +181,7 @@ def test_database_node_has_the_errors_and_warnings_of_every_hour(name: str) -> N
     assert found == _mysql()[name]
 
 
+@pytest.mark.slow
 def test_collector_copies_of_lines_are_unwrapped() -> None:
     read = read_paths(LOGS / "mysql/galera-operator_split")
     assert read.ledger["line_count"].sum() == 3860

@@ -104,6 +104,7 @@ def finding(result: Result, text: str) -> Finding:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES["class"], ids=lambda case: case["why"])
 def test_what_is_planted_is_told(result: Result, case: dict[str, Any]) -> None:
     one = finding(result, case["text"])

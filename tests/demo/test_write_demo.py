@@ -150,6 +150,7 @@ def _digests(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_in_another_process(demo: Demo, tmp_path: Path) -> None:
     code = "import sys, pathlib, pipeline.demo as d; d.write_demo(pathlib.Path(sys.argv[1]))"
     environment = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Kathmandu"}
