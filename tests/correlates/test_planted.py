@@ -124,6 +124,7 @@ def test_what_is_planted_is_told(result: Result, case: dict[str, Any]) -> None:
     assert len(told) == int(case["found"]), "and nothing else"
 
 
+@pytest.mark.slow
 def test_the_route_and_the_client_of_failed_requests_are_told(result: Result) -> None:
     (failed,) = (one for one in result.findings if one.kind == "failed_request")
 
@@ -133,6 +134,7 @@ def test_the_route_and_the_client_of_failed_requests_are_told(result: Result) ->
     assert not any("shop-ios" in value or "/cart" in value for _, value in told)
 
 
+@pytest.mark.slow
 def test_at_most_one_of_a_hundred_values_of_chance_is_told(result: Result, folder: Path) -> None:
     names = {finding(result, case["text"]).finding_id: case for case in CASES["null"]}
     told = [at for one in result.findings if one.finding_id in names for at in one.correlates]
