@@ -609,6 +609,22 @@ def test_errors_of_another_service_than_before_are_no_regression(tmp_path: Path)
     assert finding(result, "job failed").candidate_count > 300
 
 
+def test_a_baseline_without_a_line_decides_nothing(tmp_path: Path) -> None:
+    """Two starts of a stack, days apart: the day before the later one is empty."""
+    rng = random.Random(32)
+    first, last = beats(rng, 0, 0.05, 600), beats(rng, 96, 96.05, 600)
+    last += errors(rng, 96, 96.05, 200, "cannot bind the socket")
+    logs = write(tmp_path / "logs", {"core": first + last})
+
+    result = analyze(tmp_path / "out", [logs])
+
+    assert result.windows.baseline.event_count == 0
+    assert (result.verdict, result.windows.baseline.covered_seconds) == (Verdict.CANNOT_DECIDE, 0)
+    assert "no baseline" in result.headline
+    assert result.coverage.warnings[0].kind == "empty_baseline"
+    assert finding(result, "cannot bind").state is State.UNKNOWN
+
+
 def test_services_that_were_renamed_are_compared_where_a_baseline_is_named(tmp_path: Path) -> None:
     rng = random.Random(31)
     before = write(tmp_path / "before", {"blue": beats(rng, 0, 24, 30)})

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -309,6 +310,14 @@ def _time_warnings(ledger: pl.DataFrame) -> list[DataWarning]:
     ]
 
 
+def _reach(ledger: pl.DataFrame) -> str:
+    """Say between which times the lines of all sources lie."""
+    first, last = ledger["first_timestamp"].min(), ledger["last_timestamp"].max()
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
+        return ""
+    return f" (the logs' lines are of {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M})"
+
+
 # Usual, and told of each file in the table of sources.
 _SMALL_NOTES = ("out_of_order", "interpolated", "tz_given")
 
@@ -329,7 +338,11 @@ def _warnings(
     warnings += [DataWarning(one.kind, one.text) for one in premises]
     warnings += _reading_warnings(ledger)
     hours = windows.baseline.covered_seconds / 3600
-    if choice.baseline and hours < _SHORT_BASELINE_HOURS:
+    if choice.baseline and hours <= 0:
+        reach = _reach(ledger)
+        text = f"no line lies in the baseline window{reach}: name logs or a time that have some"
+        warnings.insert(0, DataWarning("empty_baseline", text))
+    elif choice.baseline and hours < _SHORT_BASELINE_HOURS:
         text = (
             f"the baseline covers {hours:.1f} h, less than a day: what only happens at other hours "
             "may look new"

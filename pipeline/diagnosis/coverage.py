@@ -43,15 +43,17 @@ class Coverage:
     ) -> float:
         """Return for how long of [start, end) the services were logging, weighted by *services*.
 
-        A service that never logs in the baseline does not make that time uncovered: its first error
-        is new. One that never logs in the candidate window leaves nothing to judge.
+        A service that never logs in the baseline does not make that time uncovered where others log
+        there: its first error is new. One that never logs in the candidate window leaves nothing
+        to judge.
         """
+        before = self.present["baseline"]
         whole = (end - start).total_seconds()
         total = sum(services.values())
         covered = 0.0
         for name, weight in services.items():
-            if window == "baseline" and name not in self.present["baseline"]:
-                share = whole
+            if window == "baseline" and name not in before:
+                share = whole if EVERYTHING in before else 0.0
             else:
                 share = whole - self._missing(name, window, start, end)
             covered += weight / total * share
@@ -140,8 +142,9 @@ def _gaps_in(
     name: str, window_name: WindowName, window: Window, rows: pl.DataFrame, longest: float
 ) -> list[Gap]:
     if rows.is_empty():
-        # Too short a window to expect anything of so quiet a service says nothing.
-        if window.seconds < longest:
+        # Too short a window to expect anything of so quiet a service says nothing; of a window in
+        # which nobody logs nothing is known.
+        if window.seconds < longest and name != EVERYTHING:
             return []
         return [Gap(name, window_name, window.start, window.end, "absent")]
     edges = pl.Series([window.start, window.end], dtype=TIMESTAMP)

@@ -268,20 +268,8 @@ def _check(one: _Asked, later: _Later) -> CriterionCheck:
     if status != "insufficient" and limit > one.threshold > 0:
         more = f"{busy:.1f} times the usual {one.activity_unit}: up to {limit:.3g} per hour pass"
         reason = f"{more}; {reason}" if reason else more
-    return CriterionCheck(
-        criterion_id=one.criterion_id,
-        status=status,
-        value=count / hours if hours else None,
-        threshold=one.threshold,
-        exposure=hours,
-        text=one.text,
-        metric=one.metric,
-        value_then=one.value_now,
-        event_count=count,
-        request_count=None,
-        minimum_exposure=one.minimum_exposure,
-        reason=reason,
-    )
+    value = count / hours if hours else None
+    return _checked(one, status, reason, hours, value, count)
 
 
 def _check_share(one: _Asked, later: _Later) -> CriterionCheck:
@@ -292,16 +280,29 @@ def _check_share(one: _Asked, later: _Later) -> CriterionCheck:
     status, reason = _judge(one, failures, hours, one.threshold * requests, unmended)
     if not requests and status != "fail":
         status, reason = "insufficient", "there was no request"
+    value = failures / requests if requests else None
+    return _checked(one, status, reason, hours, value, failures, requests)
+
+
+def _checked(
+    one: _Asked,
+    status: str,
+    reason: str | None,
+    hours: float,
+    value: float | None,
+    events: int,
+    requests: int | None = None,
+) -> CriterionCheck:
     return CriterionCheck(
         criterion_id=one.criterion_id,
         status=status,
-        value=failures / requests if requests else None,
+        value=value,
         threshold=one.threshold,
         exposure=hours,
         text=one.text,
         metric=one.metric,
         value_then=one.value_now,
-        event_count=failures,
+        event_count=events,
         request_count=requests,
         minimum_exposure=one.minimum_exposure,
         reason=reason,

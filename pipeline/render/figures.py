@@ -102,8 +102,10 @@ def duration(seconds: float | None) -> str:
     """
     if seconds is None or not math.isfinite(seconds):
         return UNKNOWN
+    if not seconds:
+        return "0 s"
     if abs(seconds) < 1:
-        return f"{seconds * 1000:.3g} ms" if abs(seconds) >= 0.001 or not seconds else "< 1 ms"
+        return f"{seconds * 1000:.3g} ms" if abs(seconds) >= 0.001 else "< 1 ms"
     if abs(seconds) < 60:
         return f"{float(f'{seconds:.2g}'):g} s"
     whole = round(seconds)

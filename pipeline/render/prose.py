@@ -26,6 +26,7 @@ from pipeline.render.words import (
     earliest_onset,
     is_order_known,
     is_risen,
+    lacks_baseline,
     main_path,
     name_of,
     other_warnings,
@@ -100,7 +101,11 @@ def _undecided(result: Result) -> str:
     """Say why nothing was compared, and that this is no all-clear."""
     words = baseline_words(result).removeprefix("none").removeprefix(": ").rstrip(".")
     if result.windows.baseline.start is not None:
-        why = "Too little of the two windows is covered by logs."
+        why = (
+            "No line of the logs lies in the baseline."
+            if lacks_baseline(result)
+            else "Too little of the two windows is covered by logs."
+        )
     else:
         why = f"{words[:1].upper()}{words[1:]}." if words else "There is no baseline."
     return f"Nothing could be compared, so nothing here says that the logs are normal. {why}"
@@ -254,7 +259,7 @@ def _order(result: Result) -> list[str]:
 
 def _next(result: Result) -> str:
     """Return the first step: the knowledge base's check, or what the input lacks."""
-    if result.verdict is Verdict.CANNOT_DECIDE and result.windows.baseline.start is None:
+    if result.verdict is Verdict.CANNOT_DECIDE and lacks_baseline(result):
         return "Give logs of a normal time: --baseline DIR, or a longer stretch of the same logs."
     for one in _in_order_of_looking(result):
         name = _quoted(name_of(one))

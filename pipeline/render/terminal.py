@@ -18,6 +18,7 @@ from pipeline.render.words import (
     explaining,
     first_seen_of,
     is_risen,
+    lacks_baseline,
     main_path,
     name_of,
     other_warnings,
@@ -156,7 +157,7 @@ def _coverage(result: Result, width: int, paint: Painter) -> list[str]:
 def _table(result: Result, width: int, paint: Painter) -> list[str]:
     shown, rest = result.findings[:MAX_ROWS], result.findings[MAX_ROWS:]
     if not shown:
-        return ["no error, warning or failed request in the logs"]
+        return ["no error, warning or failed request in the two windows"]
     names = distinct_names(result.findings)
     rows = [_HEAD, *(_row(one, names[one.finding_id]) for one in shown)]
     widths = _fit([max(cells(row[at]) for row in rows) for at in range(len(_HEAD))], width)
@@ -308,7 +309,7 @@ def _first_of(result: Result) -> str:
 
 def _next(result: Result, files: Sequence[str], width: int, paint: Painter) -> list[str]:
     commands = []
-    if result.verdict is Verdict.CANNOT_DECIDE and result.windows.baseline.start is None:
+    if result.verdict is Verdict.CANNOT_DECIDE and lacks_baseline(result):
         commands.append("analyze LOGS --baseline DIR")
     if files:
         folder = shlex.quote(str(PurePath(files[0]).parent))

@@ -88,6 +88,12 @@ def has_baseline(finding: Finding) -> bool:
     return finding.state is not State.UNKNOWN or finding.baseline_count > 0
 
 
+def lacks_baseline(result: Result) -> bool:
+    """Tell whether there is no line at all to compare with."""
+    before = result.windows.baseline
+    return before.start is None or before.covered_seconds <= 0
+
+
 def change_of(finding: Finding) -> str:
     """Return the ratio, or the two counts where the baseline has none to divide by."""
     if not has_baseline(finding):

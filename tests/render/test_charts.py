@@ -278,6 +278,14 @@ def test_all_zero_lies_on_the_floor() -> None:
     assert [tick.label for tick in chart.rates] == ["0", "1"]
 
 
+def test_what_was_expected_beside_nothing_is_not_blown_up() -> None:
+    quiet = [point(at, 0, upper=0.002, expected_count=0.001) for at in range(5)]
+    busy = [point(at, 3, upper=5.0, expected_count=2.0) for at in range(5)]
+
+    assert max(float(tick.label) for tick in charts.rate_chart(charts.slots(quiet, 48)).rates) >= 1
+    assert max(float(tick.label) for tick in charts.rate_chart(charts.slots(busy, 48)).rates) >= 3
+
+
 def test_more_than_a_week_of_hours_is_drawn_by_six_hours_and_said() -> None:
     week = [point(at) for at in range(168)]
     longer = [point(at) for at in range(169)]

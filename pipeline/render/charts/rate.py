@@ -95,9 +95,10 @@ def rate_chart(
     top, bottom = 22 if onset and has_times else 8, 34 if has_times else 6
     axis = TimeAxis.of([*shared, *drawn], LEFT, width - RIGHT)
     known = (value for slot in drawn for value in (slot.rate, slot.expected, slot.upper))
-    ticks = nice_ticks(
-        max((value for value in known if value is not None), default=0.0), tick_count
-    )
+    highest = max((value for value in known if value is not None), default=0.0)
+    # Beside nothing at all, what was expected is not blown up to fill the drawing.
+    is_quiet = highest > 0 and not any(slot.rate for slot in drawn)
+    ticks = nice_ticks(max(highest, 1.0) if is_quiet else highest, tick_count)
     floor, plot = height - bottom, height - bottom - top
 
     def y(value: float) -> float:
