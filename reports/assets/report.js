@@ -74,8 +74,9 @@
       const button = document.createElement("button");
       button.type = "button";
       button.className = "sort";
-      button.append(...head.childNodes);
-      head.append(button);
+      // Badges stay beside it: a link within a button is out of reach.
+      button.append(...[...head.childNodes].filter((one) => one.nodeName !== "A"));
+      head.prepend(button);
       button.addEventListener("click", () => {
         const isDown = head.getAttribute("aria-sort") !== "descending";
         for (const other of all("[aria-sort]", table)) other.removeAttribute("aria-sort");
