@@ -361,10 +361,29 @@ def test_every_command_has_help(run: Run, command: list[str]) -> None:
     assert ran.err == ""
 
 
-def test_every_command_stands_in_one_section_of_the_help() -> None:
-    listed = [name for names in cli.group.DefaultGroup.sections.values() for name in names]
+def test_every_command_of_the_help_is_one_and_says_what_it_is_for() -> None:
+    listed = [name for part in cli.group.COMMANDS.values() for name in part]
 
-    assert sorted(listed) == sorted(cli.analyze.commands)
+    assert len(listed) == len(set(listed))
+    assert {name: cli.analyze.commands[name].name for name in listed} == {
+        name: name for name in listed
+    }
+    assert {cli.analyze.commands[name].short_help for name in listed} == {
+        summary for part in cli.group.COMMANDS.values() for _, summary in part.values()
+    }
+
+
+def test_the_help_imports_no_command() -> None:
+    code = (
+        "import sys; from pipeline.cli import main; sys.argv = ['analyze', '--help']\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print(sorted(m for m in sys.modules if m.startswith('pipeline.')), file=sys.stderr)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    modules = ["pipeline.cli", "pipeline.cli.config", "pipeline.cli.group", "pipeline.cli.options"]
+    modules += ["pipeline.cli.output", "pipeline.cli.progress", "pipeline.errors"]
+    assert told.stderr.strip() == str(modules)
 
 
 def test_without_arguments_the_help_is_shown(run: Run) -> None:

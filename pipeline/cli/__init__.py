@@ -9,7 +9,6 @@ import sys
 
 import click
 
-from pipeline.cli import compare, examine, inspect, rules, runs, setup  # noqa: F401  # they add their commands
 from pipeline.cli.group import analyze
 from pipeline.cli.output import tell_error, tell_usage
 from pipeline.cli.progress import Progress

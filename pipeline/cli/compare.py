@@ -31,7 +31,7 @@ Exit status:
 """
 
 
-@analyze.command(short_help="Tell what changed between two runs.", epilog=_DIFF_CODES)
+@analyze.command(epilog=_DIFF_CODES)
 @click.argument("before", type=_RUN)
 @click.argument("after", type=_RUN)
 @RULES
@@ -71,7 +71,7 @@ Exit status:
 """
 
 
-@analyze.command(short_help="Check on later logs whether it is over.", epilog=_VERIFY_CODES)
+@analyze.command(epilog=_VERIFY_CODES)
 @click.argument(
     "paths", nargs=-1, required=True, type=click.Path(), metavar="[RUN|criteria.toml] LOGS..."
 )

@@ -252,17 +252,16 @@ def _from_folder(file: Path, value: str) -> str:
     return value if folder == "." else str(Path(folder) / Path(value).expanduser())
 
 
-def name_variables(group: click.Group) -> None:
-    """Give each option its variable: ``ANALYZE_TZ`` for those of `run`, wherever they are the
-    same; ``ANALYZE_DEMO_SEED`` for others.
+def name_variables(name: str, command: click.Command, run: click.Command) -> None:
+    """Give each option of *command*, which has *name*, its variable: ``ANALYZE_TZ`` for those of
+    *run*, wherever they are the same; ``ANALYZE_DEMO_SEED`` for others.
     """
-    shared = options_of(group.commands["run"])
-    for name, command in group.commands.items():
-        for below in _commands(command):
-            for key, option in options_of(below).items():
-                is_shared = key in shared and is_same(option, shared[key])
-                words = key if is_shared else f"{name}-{key}"
-                option.envvar = _PREFIX + words.replace("-", "_").upper()
+    shared = options_of(run)
+    for below in _commands(command):
+        for key, option in options_of(below).items():
+            is_shared = key in shared and is_same(option, shared[key])
+            words = key if is_shared else f"{name}-{key}"
+            option.envvar = _PREFIX + words.replace("-", "_").upper()
 
 
 def unknown_variables(group: click.Group, environment: Mapping[str, str]) -> dict[str, str | None]:

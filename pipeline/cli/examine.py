@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _ROW_FORMATS = ("table", "csv", "json", "parquet")
 
 
-@analyze.command(short_help="Show one finding with its lines.")
+@analyze.command()
 @click.argument("finding")
 @RUN
 @click.option(
@@ -56,7 +56,7 @@ def show(
         print_facts(found, render.render_findings, as_json=as_json, color=color)
 
 
-@analyze.command(short_help="Ask a finished run in SQL.")
+@analyze.command()
 @click.argument("sql", required=False, metavar="[SQL|-]")
 @RUN
 @click.option(
@@ -129,7 +129,7 @@ def _print_rows(answer: "Answer", form: str) -> None:
         sys.stdout.buffer.flush()
 
 
-@analyze.group(short_help="Find the lines of a report again.")
+@analyze.group()
 def evidence() -> None:
     """Tell whether the samples of a report still stand in the logs."""
 

@@ -1,7 +1,9 @@
 """The command itself: its groups of commands, its default one, its sections of options."""
 
 import os
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterator, MutableMapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +22,36 @@ Exit status:
   4    cannot decide: no baseline, nothing parsed, no coverage
   130  interrupted
 """
+# Every command: its section of the help, its module of this package, what it is for.
+COMMANDS = {
+    "Analyse": {
+        "run": ("runs", "Compare logs with a baseline, and report."),
+        "report": ("runs", "Write the documents of a finished run again."),
+        "ingest": ("runs", "Only read logs into Parquet tables."),
+    },
+    "Look into a finished run": {
+        "show": ("examine", "Show one finding with its lines."),
+        "query": ("examine", "Ask a finished run in SQL."),
+        "evidence": ("examine", "Find the lines of a report again."),
+    },
+    "Compare with a finished run": {
+        "verify": ("compare", "Check on later logs whether it is over."),
+        "diff": ("compare", "Tell what changed between two runs."),
+    },
+    "See how logs are read and named": {
+        "doctor": ("inspect", "Tell what was understood of logs."),
+        "formats": ("inspect", "List, show, test and suggest log formats."),
+        "rules": ("rules", "List, show, test and suggest names of errors."),
+    },
+    "Try": {
+        "calibrate": ("inspect", "Tell how well rises are found on your own logs."),
+        "demo": ("runs", "Write and analyse made-up logs of an incident."),
+    },
+    "Set up": {
+        "config": ("setup", "Show options of files and the environment."),
+        "completion": ("setup", "Print the completion of a shell."),
+    },
+}
 # With fewer options than these, one list is easier to read than several.
 _FEWEST_FOR_SECTIONS = 9
 
@@ -61,6 +93,37 @@ class Group(click.Group):
         return super().parse_args(ctx, args or ["--help"])
 
 
+class Commands(MutableMapping[str, click.Command]):
+    """The commands by name; the module of one is imported when it is first asked for, so that
+    ``--help`` stays quick.
+    """
+
+    def __init__(self) -> None:
+        self._places = {name: one for part in COMMANDS.values() for name, one in part.items()}
+        self._loaded: dict[str, click.Command] = {}
+        self._is_named: set[str] = set()
+
+    def __getitem__(self, name: str) -> click.Command:
+        import_module(f"pipeline.cli.{self._places[name][0]}")
+        if name not in self._is_named:
+            self._is_named.add(name)
+            name_variables(name, self._loaded[name], self["run"])
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        command.short_help = self._places[name][1]
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
 class DefaultGroup(Group):
     """A group in which ``analyze LOGS`` means ``analyze run LOGS``; a command's name always
     wins.
@@ -68,23 +131,16 @@ class DefaultGroup(Group):
 
     group_class = Group
     default = "run"
-    sections: ClassVar[dict[str, tuple[str, ...]]] = {
-        "Analyse": ("run", "report", "ingest"),
-        "Look into a finished run": ("show", "query", "evidence"),
-        "Compare with a finished run": ("verify", "diff"),
-        "See how logs are read and named": ("doctor", "formats", "rules"),
-        "Try": ("calibrate", "demo"),
-        "Set up": ("config", "completion"),
-    }
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:  # noqa: ANN401  # click's own
+        super().__init__(*arguments, **settings)
+        self.commands = Commands()
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands below the heading of their section; all have one."""
-        room = formatter.width - 6 - max(map(len, self.commands))
-        for title, names in self.sections.items():
+        for title, found in COMMANDS.items():
             with formatter.section(title):
-                formatter.write_dl(
-                    [(name, self.commands[name].get_short_help_str(room)) for name in names]
-                )
+                formatter.write_dl([(name, summary) for name, (_, summary) in found.items()])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the default command in front of arguments that name none."""
@@ -98,7 +154,6 @@ class DefaultGroup(Group):
                 self._refuse_misspelt(first)
             at = args.index(first)
             args = [*args[:at], self.default, *args[at:]]
-        name_variables(self)
         return super().parse_args(ctx, args)
 
     def _globals_last(self, args: list[str]) -> list[str]:

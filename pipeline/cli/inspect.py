@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 HOW_READ = options(ZONE, FORMATS, SERVICE, READING)
 
 
-@analyze.command(short_help="Tell what was understood of logs.")
+@analyze.command()
 @LOGS
 @HOW_READ
 @JSON
@@ -52,7 +52,7 @@ def doctor(
             sys.exit(ExitCode.FAILED)
 
 
-@analyze.command(short_help="Tell how well rises are found on your own logs.")
+@analyze.command()
 @LOGS
 @HOW_READ
 @click.option("--placebo", is_flag=True, help="Plant nothing: normal against normal only.")
@@ -94,7 +94,7 @@ def calibrate(
         print_facts(found, render.render_calibration, as_json=as_json, color=color)
 
 
-@analyze.group(short_help="List, show, test and suggest log formats.")
+@analyze.group()
 def formats() -> None:
     """List, show, test, explain and suggest log formats.
 

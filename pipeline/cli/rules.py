@@ -15,7 +15,7 @@ from pipeline.errors import ExitCode
 HOW_READ = options(ZONE, FORMATS, SERVICE, READING)
 
 
-@analyze.group(short_help="List, show, test and suggest names of errors.")
+@analyze.group()
 def rules() -> None:
     """List, show, test, lint and suggest rules, which name errors.
 

@@ -36,7 +36,7 @@ from pipeline.cli.publish import PUBLISH, publish
 from pipeline.errors import ExitCode
 
 
-@analyze.command(epilog=EXIT_CODES, short_help="Compare logs with a baseline, and report.")
+@analyze.command(epilog=EXIT_CODES)
 @LOGS
 @options(
     click.option(
@@ -149,7 +149,7 @@ def run(
         sys.exit(0 if exit_zero else orchestrate.exit_code(outcome, settings.fail_on))
 
 
-@analyze.command(short_help="Only read logs into Parquet tables.")
+@analyze.command()
 @LOGS
 @OUT
 @ZONE
@@ -205,7 +205,7 @@ def ingest(
             )
 
 
-@analyze.command(short_help="Write the documents of a finished run again.")
+@analyze.command()
 @click.argument("result", type=click.Path(path_type=Path))
 @OUTPUT
 @PUBLISH
@@ -272,7 +272,7 @@ def _check(result: Path, md_limit: int | None, *, as_json: bool, quiet: bool, co
             sys.exit(ExitCode.REGRESSION)
 
 
-@analyze.command(short_help="Write and analyse made-up logs of an incident.")
+@analyze.command()
 @OUT
 @click.option("--seed", default=20250810, show_default=True, help="Another seed, another noise.")
 @click.option("--logs-only", is_flag=True, help="Write the logs and do not analyse them.")

@@ -16,7 +16,7 @@ SHELLS = ("bash", "zsh", "fish")
 SECRETS = frozenset(("redaction-key",))  # whether they are set is told, and no more
 
 
-@analyze.group(short_help="Show options of files and the environment.")
+@analyze.group()
 def config() -> None:
     """Show which options come from a file or from the environment.
 
@@ -108,7 +108,7 @@ def _plain(value: object) -> object:
     return str(value) if isinstance(value, Path) else value
 
 
-@analyze.command(short_help="Print the completion of a shell.")
+@analyze.command()
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
     """Print what makes SHELL complete commands, options, formats, rules and files.
