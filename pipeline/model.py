@@ -352,9 +352,58 @@ class Correlate:
     other_share: float | None = None
 
 
+Standing = Literal["supported", "refuted", "seen", "not_seen", "not_known"]
+
+
+@dataclass(frozen=True, slots=True)
+class SignCheck:
+    """One sign for or against a hypothesis, looked for in this input.
+
+    *text* says what was found. *event_count* and *baseline_count* are events of the two windows;
+    null where the sign is no matter of events. The place is that of the first event.
+    """
+
+    kind: str
+    is_against: bool
+    looked_for: str
+    status: Standing
+    text: str
+    event_count: int | None
+    baseline_count: int | None
+    finding_id: str | None
+    log_file_path: str | None
+    line_number: int | None
+    query_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HypothesisCheck:
+    """What this input says to one hypothesis; *supported* is not proven.
+
+    *seen*: a sign is there, and tells nothing (no more often than before, too late, or signs for
+    and against). *not_seen*: looked for in what was read, and absent. *not_known*: *reason* says
+    why this input cannot tell.
+    """
+
+    hypothesis: str
+    status: Standing
+    signs: list[SignCheck]
+    refuted_if: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCommand:
+    """A command that a check starts with; *ran_with* is where it was tried, null: nowhere yet."""
+
+    run: str
+    where: str
+    ran_with: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """What is generally known of a class of errors; never derived from this input."""
+    """What is generally known of a class of errors; only its checks are derived from this input."""
 
     knowledge_id: str
     title: str
@@ -365,6 +414,11 @@ class Knowledge:
     references: list[str]
     reviewed: str
     mechanism: str = ""  # what happens when such an error is raised
+    applies_to: str = ""  # components and versions that the entry was written for
+    opened: str = ""  # when every one of *references* was last opened and read
+    commands: list[KnownCommand] = field(default_factory=list)
+    # What this input says to *hypotheses*, in their order; empty: the finding did not rise.
+    hypothesis_checks: list[HypothesisCheck] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ Parquet that this program wrote.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -23,6 +24,7 @@ from pipeline.schema import Schema
 
 # Asked whenever the kept events are read: small, and worked out once.
 _WORKED_OUT = "stg_repeated_texts"
+_PARAMETER = re.compile(r"\$[a-z_]+\b")
 _ONE_SELECT = "queries hold one select statement each"
 # DuckDB expands these in the names of files, also in a list of names.
 _GLOB_SIGNS = str.maketrans({sign: f"[{sign}]" for sign in "*?["})
@@ -87,13 +89,16 @@ _TABLES = frozenset(
 
 
 def answerable(tables: Iterable[str]) -> dict[str, str]:
-    """Return the queries that need no more than *tables*, each after those that it reads."""
+    """Return the queries that need no more than *tables*, no parameter among it, each after those
+    that it reads.
+    """
     missing = _TABLES - frozenset(tables)
     queries = load_queries()
     return {
         name: queries[name]
         for name in _ordered_queries()
         if not any(references(queries[one]) & missing for one in _needed(name))
+        and not _PARAMETER.search(queries[name])
     }
 
 

@@ -46,7 +46,10 @@ RAW: dict[str, Schema] = {
         "regex": pl.String,
     },
 }
-PARAMETERS = {"pattern_hits": {"rule_order": 0, "pattern_order": 0, "regex": "x"}}
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "pattern_hits": {"rule_order": 0, "pattern_order": 0, "regex": "x"},
+    "sign_hits": {"literal": "x", "regex": "x", "error_class": "x"},
+}
 
 
 @cache

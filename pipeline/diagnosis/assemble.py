@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.diagnosis import audits, health, plan, statements
+from pipeline.diagnosis import audits, health, hypotheses, plan, statements
 from pipeline.diagnosis import chain as chains
 from pipeline.diagnosis import findings as building
 from pipeline.diagnosis.correlates import find_correlates
@@ -22,7 +22,6 @@ from pipeline.model import (
     Coverage,
     DataWarning,
     Finding,
-    Knowledge,
     Onset,
     Premise,
     QueryFacts,
@@ -71,7 +70,7 @@ def assemble(
     choice: Choice,
     coverage: ServiceCoverage,
     ledger: pl.DataFrame,
-    knowledge: Mapping[str, Knowledge],
+    known: hypotheses.Known,
     interval: Interval,
     run: Run,
     queries: list[QueryFacts],
@@ -94,7 +93,7 @@ def assemble(
         ),
         find_correlates(marts["finding_values"], interval),
         tested.onsets,
-        knowledge,
+        known.entries,
         choice.candidate,
         windows.candidate.covered_seconds,
         tested.premises,
@@ -122,6 +121,29 @@ def assemble(
             causes=marts["stated_causes"],
         ),
     )
+    changes: list[Change] = []
+    warnings = [
+        *_strangers(coverage),
+        *_warnings(tested.premises, choice, ledger, windows),
+        *steps,
+        *growing,
+        *audits.read_restarts(tested.restarts, marts["finding_totals"]),
+    ]
+    found = hypotheses.with_checks(
+        known,
+        hypotheses.Facts(
+            findings={one.finding_id: one for one in found},
+            chain=chain,
+            changes=changes,
+            warnings=warnings,
+            gaps=gaps,
+            baseline=windows.baseline,
+            candidate=windows.candidate,
+            formats=_formats(ledger),
+            interval=interval,
+            is_compared=bool(choice.baseline),
+        ),
+    )
     return Result(
         schema_version=SCHEMA_VERSION,
         verdict=verdict,
@@ -141,18 +163,12 @@ def assemble(
             unclassified_share=_unclassified_share(found),
             sources=_sources(ledger),
             gaps=gaps,
-            warnings=[
-                *_strangers(coverage),
-                *_warnings(tested.premises, choice, ledger, windows),
-                *steps,
-                *growing,
-                *audits.read_restarts(tested.restarts, marts["finding_totals"]),
-            ],
+            warnings=warnings,
             service_count=marts["service_minutes"]["service_name"].n_unique(),
         ),
         findings=found,
         chain=chain,
-        changes=[],
+        changes=changes,
         endpoints=endpoints,
         health=health.health_of(
             found,
@@ -259,6 +275,10 @@ def _scaled(value: float | None, scale: float | None) -> float | None:
 
 def _per_thousand(window: WindowFacts) -> float | None:
     return 1000 * window.error_count / window.request_count if window.request_count else None
+
+
+def _formats(ledger: pl.DataFrame) -> frozenset[str]:
+    return frozenset(ledger["format_names"].explode().drop_nulls().to_list())
 
 
 def _unclassified_share(found: Sequence[Finding]) -> float | None:

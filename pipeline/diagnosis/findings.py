@@ -27,6 +27,7 @@ from pipeline.model import (
     Window,
     WindowName,
 )
+from pipeline.signs import Entry
 
 # Still going on: the last ten minutes hold at least half of what the window's own rate would give.
 _ONGOING = timedelta(minutes=10)
@@ -65,7 +66,7 @@ def build_findings(
     tables: Tables,
     correlates: Mapping[str, list[Correlate]],
     onsets: Mapping[str, Onset],
-    knowledge: Mapping[str, Knowledge],
+    entries: Mapping[str, Entry],
     candidate: Window,
     candidate_seconds: float,
     premises: Sequence[Premise] = (),
@@ -79,6 +80,7 @@ def build_findings(
     `expected_count`, `lower`, `upper`. A finding without a verdict (no baseline) has state unknown
     and no expectation. *candidate_seconds*: how much of *candidate* is covered. *excluded*: what
     was cut out of the baseline of all classes or of one.
+    *entries*: of the knowledge base, by finding_id.
     *service_onsets*: by finding_id and service name, where a class rose in several services.
     """
     verdicts = {row["series_id"]: row for row in tables.verdicts.iter_rows(named=True)}
@@ -114,7 +116,7 @@ def build_findings(
                 location=_location(locations.get(name)),
                 intervals=_intervals(intervals.get(name)),
                 hourly=[_point(one) for one in hourly[name]],
-                knowledge=knowledge.get(row["error_class"] or ""),
+                knowledge=entries[name].knowledge if name in entries else None,
                 candidate_rate=3600 * row["candidate_count"] / candidate_seconds
                 if candidate_seconds
                 else None,

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 import polars as pl
 
 from pipeline.detection import rate_ratio_interval
-from pipeline.diagnosis.assemble import assemble
+from pipeline.diagnosis.assemble import Tested, assemble
 from pipeline.diagnosis.coverage import find_coverage
+from pipeline.diagnosis.hypotheses import Known, risen, sought
 from pipeline.diagnosis.series import onset_table
 from pipeline.diagnosis.windows import Choice
 from pipeline.errors import PipelineError
@@ -27,7 +28,7 @@ from pipeline.model import (
 from pipeline.numbers import number_sources
 from pipeline.orchestrate.trial import MARTS, MARTS_OF_RISEN, judge
 from pipeline.redaction import Redactor, redact_fields
-from pipeline.rules.knowledge import load_knowledge
+from pipeline.rules.knowledge import KnowledgeBase
 from pipeline.schema import CALM
 from pipeline.sql import Session, load_queries
 from pipeline.sql import title as query_title
@@ -78,16 +79,17 @@ def examine(
         session.register("onsets", onset_table(tested.onsets))
         for name in MARTS_OF_RISEN:
             marts[name] = session.frame(name)
+        known = _known(marts["finding_totals"], tested, session)
     result = assemble(
         marts,
         tested,
         choice,
         coverage,
         marts["ledger_sources"],
-        load_knowledge(),
+        known,
         rate_ratio_interval,
         basis.run,
-        _queries(choice),
+        _queries(choice, known),
     )
     result = replace(result, calibration=basis.calibration, numbers=number_sources())
     return without_secrets(result, basis.run, redactor or Redactor())
@@ -103,14 +105,28 @@ def without_secrets(value: T, run: Run, redactor: Redactor) -> T:
     return redact_fields(value, redactor, skip=(HourlyPoint, QueryFacts))
 
 
-def _queries(choice: Choice) -> list[QueryFacts]:
+def _known(totals: pl.DataFrame, tested: Tested, session: Session) -> Known:
+    """Return the entries of the knowledge base for each class, and what they look for in texts."""
+    base, rows = KnowledgeBase(), totals.to_dicts()
+    found = {row["finding_id"]: base.find(row) for row in rows}
+    entries = {name: entry for name, entry in found.items() if entry is not None}
+    looked_into = [name for name in risen(rows, tested.verdicts) if name in entries]
+    texts = sought(entries[name] for name in looked_into)
+    hits = {one: session.frame("sign_hits", asdict(one)) for one in texts}
+    return Known(entries, looked_into, hits)
+
+
+def _queries(choice: Choice, known: Known) -> list[QueryFacts]:
     windows = {
         f"{name}_{index}": f"{start:%Y-%m-%dT%H:%M:%SZ} .. {end:%Y-%m-%dT%H:%M:%SZ}"
         for index, (name, _, start, end) in enumerate(choice.table().iter_rows())
     }
     texts = load_queries()
+    own = {"sign_hits": {"signs": [asdict(one) for one in known.hits]}}
     return [
-        QueryFacts(name, query_title(texts[name]), texts[name], {"windows": windows})
+        QueryFacts(
+            name, query_title(texts[name]), texts[name], {"windows": windows, **own.get(name, {})}
+        )
         for name in texts
         if "pattern" not in name and name != "stg_keys"
     ]

@@ -22,7 +22,7 @@ from pipeline.model import Settings
 from pipeline.orchestrate.reading import Tell, read, rule_texts, streams_of
 from pipeline.orchestrate.templates import open_book
 from pipeline.rules import Rule, check_rule, load_rules, parse_rules, rule_table
-from pipeline.rules.knowledge import load_knowledge
+from pipeline.rules.knowledge import KnowledgeBase
 from pipeline.sql import classify
 
 SHIPPED = "shipped"
@@ -68,7 +68,7 @@ def show_rule(name: str, folder: Path | None) -> RuleDefinition:
             RulePattern(one.literal, one.regex, one.kind, list(one.must)) for one in rule.patterns
         ],
         must_not=list(rule.must_not),
-        knowledge_id=name if name in load_knowledge() else None,
+        knowledge=[one.knowledge for one in KnowledgeBase().of_class(name)],
         definition=_toml(rule),
     )
 

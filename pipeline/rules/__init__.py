@@ -5,13 +5,14 @@ reads what the report says of a class. SQL does the matching, on distinct texts
 (docs/decisions/004-templates.md).
 """
 
-from pipeline.rules.knowledge import load_knowledge
+from pipeline.rules.knowledge import KnowledgeBase, load_knowledge
 from pipeline.rules.load import Pattern, Rule, check_rule, load_rules, parse_rules, rule_table
 
 __all__ = [
     "Pattern",
     "Rule",
     "check_rule",
+    "KnowledgeBase",
     "load_knowledge",
     "load_rules",
     "parse_rules",
