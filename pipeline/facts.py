@@ -265,7 +265,7 @@ class RulePattern:
 
 @dataclass(frozen=True, slots=True)
 class RuleDefinition:
-    """One rule in full; *definition* is a file of it alone, *knowledge_id* what is known of it."""
+    """One rule in full; *definition* is a file of it alone, *knowledge_ids* what is known of it."""
 
     summary: RuleSummary
     description: str
@@ -274,6 +274,7 @@ class RuleDefinition:
     must_not: list[str]
     knowledge_id: str | None
     definition: str
+    knowledge_ids: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from pipeline.diagnosis.understanding import not_understood, parse_coverage
 from pipeline.diagnosis.windows import Choice
 from pipeline.model import (
     SCHEMA_VERSION,
+    Change,
     Coverage,
     DataWarning,
     Finding,

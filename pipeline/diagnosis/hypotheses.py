@@ -174,7 +174,7 @@ class _Found:
 
     status: Standing  # "supported" where the sign is there, whichever way it counts
     text: str
-    query_id: str | None
+    query_id: str
     event_count: int | None = None
     baseline_count: int | None = None
     finding_id: str | None = None
@@ -326,19 +326,21 @@ def _logged(finding: Finding, hits: pl.DataFrame, facts: Facts) -> _Found:
 def _change(finding: Finding, sign: Sign, facts: Facts) -> _Found:
     began = finding.onset or finding.first_seen
     if began is None:
-        return _Found("not_known", "it is not known when it began", None)
+        return _Found("not_known", "it is not known when it began", "finding_minutes")
     near = [
         one
         for one in facts.changes
         if one.kind in sign.values and began - _BEFORE <= one.timestamp <= began + _AFTER
     ]
     if not near:
-        return _Found("not_seen", "none is logged in the half hour before it began", None, 0)
+        return _Found(
+            "not_seen", "none is logged in the half hour before it began", "finding_minutes", 0
+        )
     own = {one.service_name for one in finding.services}
     best = max(near, key=lambda one: (one.service_name in own, one.timestamp))
     minutes = max(round((began - best.timestamp).total_seconds() / 60), 0)
     text = f"{best.kind} of {best.service_name} {minutes:,} min before it began: {best.text}"
-    return _Found("supported", text, None, len(near))
+    return _Found("supported", text, "finding_minutes", len(near))
 
 
 def _warning(sign: Sign, facts: Facts) -> _Found:

@@ -60,6 +60,7 @@ def show_rule(name: str, folder: Path | None) -> RuleDefinition:
             hint=f"did you mean {' or '.join(near)}?" if near else "analyze rules list",
         )
     rule = rules[name]
+    known = [one.knowledge.knowledge_id for one in KnowledgeBase().of_class(name)]
     return RuleDefinition(
         summary=_summary(rule),
         description=rule.description,
@@ -68,8 +69,9 @@ def show_rule(name: str, folder: Path | None) -> RuleDefinition:
             RulePattern(one.literal, one.regex, one.kind, list(one.must)) for one in rule.patterns
         ],
         must_not=list(rule.must_not),
-        knowledge=[one.knowledge for one in KnowledgeBase().of_class(name)],
+        knowledge_id=name if name in known else None,
         definition=_toml(rule),
+        knowledge_ids=known,
     )
 
 

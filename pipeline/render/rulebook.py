@@ -32,8 +32,9 @@ def render_rule(rule: RuleDefinition, *, width: int, color: bool) -> str:
     lines += wrap(terminal_text(rule.description), width)
     lines += labelled("priority", str(one.priority), width)
     lines += labelled("from", terminal_text(one.origin), width)
-    if rule.knowledge_id:
-        lines += labelled("knowledge", "the report says what is generally known of it", width)
+    if rule.knowledge_ids:
+        names = ", ".join(terminal_text(one) for one in rule.knowledge_ids)
+        lines += labelled("knowledge", f"{names} (analyze knowledge show)", width)
     for pattern in rule.patterns:
         kind = f" ({terminal_text(pattern.kind)})" if pattern.kind else ""
         lines += ["", paint(f"pattern{kind}", _DIM), terminal_text(pattern.regex, 8000)]

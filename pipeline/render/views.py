@@ -148,18 +148,52 @@ class SampleView:
 
 
 @dataclass(frozen=True, slots=True)
+class SignView:
+    """A sign for or against a hypothesis: what was looked for, what was found, and where."""
+
+    kind: str
+    looked_for: Untrusted
+    text: Untrusted
+    place: Untrusted
+    query_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class HypothesisView:
+    """A hypothesis with what this input says to it."""
+
+    text: Untrusted
+    status: str
+    tone: str
+    reason: Untrusted
+    refuted_if: Untrusted
+    signs: list[SignView]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandView:
+    """A command to check with."""
+
+    run: Untrusted
+    where: Untrusted
+    ran_with: Untrusted
+
+
+@dataclass(frozen=True, slots=True)
 class KnowledgeView:
     """What is generally known of such an error; not derived from this input."""
 
     knowledge_id: Untrusted
     title: Untrusted
     mechanism: Untrusted
-    hypotheses: list[Untrusted]
     check_first: list[Untrusted]
     remedy: list[Untrusted]
     verify: list[Untrusted]
     references: list[Untrusted]
     reviewed: Untrusted
+    applies_to: Untrusted
+    opened: Untrusted
+    commands: list[CommandView]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +224,7 @@ class CandidateView:
     changes: list[Untrusted]
     knowledge: KnowledgeView | None
     knowledge_at: Link | None
+    hypotheses: list[HypothesisView]
     keys: str
 
 

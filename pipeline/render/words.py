@@ -50,6 +50,14 @@ STATE_WORDS = {
     State.GONE: "gone",
     State.UNKNOWN: "not testable",
 }
+# What an input says to a hypothesis; nothing here proves one.
+STANDING_WORDS = {
+    "supported": "supported",
+    "refuted": "refuted",
+    "seen": "seen, tells nothing",
+    "not_seen": "not seen",
+    "not_known": "not known",
+}
 _PATH_CHARACTERS = 72
 KIND_WORDS = {"error": "error", "warning": "warning", "failed_request": "failed request"}
 

@@ -9,10 +9,10 @@ from pipeline.rules.knowledge import KnowledgeBase, load_knowledge
 from pipeline.rules.load import Pattern, Rule, check_rule, load_rules, parse_rules, rule_table
 
 __all__ = [
+    "KnowledgeBase",
     "Pattern",
     "Rule",
     "check_rule",
-    "KnowledgeBase",
     "load_knowledge",
     "load_rules",
     "parse_rules",

@@ -109,9 +109,7 @@ def parse_knowledge(name: str, text: str) -> Entry:
         mechanism=_text(name, document, "mechanism"),
         applies_to=_text(name, document, "applies_to"),
         opened=_date(name, document, "opened"),
-        commands=[
-            _command(f"{name}: command[{at}]", table) for at, table in enumerate(commands)
-        ],
+        commands=[_command(f"{name}: command[{at}]", table) for at, table in enumerate(commands)],
     )
     if bool(variant) != ("when" in document):
         raise RuleError(
@@ -126,11 +124,11 @@ def _hypothesis(where: str, table: Mapping[str, Any]) -> Hypothesis:
     _refuse_unknown(where, table, _HYPOTHESIS_KEYS)
     supported_by = _signs(where, table, "supported_by")
     refuted_by = _signs(where, table, "refuted_by")
-    if bool(supported_by or refuted_by) == ("untold" in table):
+    if (supported_by or refuted_by) and "untold" in table:
         raise RuleError(f"{where}: either signs to look for or `untold` is needed")
     return Hypothesis(
         text=_text(where, table, "text"),
-        refuted_if=_text(where, table, "refuted_if"),
+        refuted_if=_text(where, table, "refuted_if") if "refuted_if" in table else "",
         supported_by=supported_by,
         refuted_by=refuted_by,
         logs_of=tuple(_texts(where, table, "logs_of")) if "logs_of" in table else (),

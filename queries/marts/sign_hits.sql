@@ -1,5 +1,6 @@
 -- Events of findings whose text holds one sign. One row per finding_id with such events.
--- Parameters: literal, regex, error_class; an empty class: those of all classes.
+-- An empty class stands for all classes.
+-- Parameters: literal, regex, error_class.
 with
 
 events_ as (

@@ -3,7 +3,15 @@
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
-from pipeline.model import Confidence, Correlate, Finding, Knowledge, Sample
+from pipeline.model import (
+    Confidence,
+    Correlate,
+    Finding,
+    HypothesisCheck,
+    Knowledge,
+    Sample,
+    SignCheck,
+)
 from pipeline.render.context.basis import Basis, excluded, tone_of
 from pipeline.render.figures import (
     TIMES,
@@ -16,8 +24,17 @@ from pipeline.render.figures import (
     ratio,
 )
 from pipeline.render.untrusted import Untrusted
-from pipeline.render.views import CandidateView, KnowledgeView, Link, SampleView
+from pipeline.render.views import (
+    CandidateView,
+    CommandView,
+    HypothesisView,
+    KnowledgeView,
+    Link,
+    SampleView,
+    SignView,
+)
 from pipeline.render.words import (
+    STANDING_WORDS,
     appeared,
     has_baseline,
     name_of,
@@ -59,7 +76,7 @@ def _told_before(basis: Basis, one: Finding) -> Link | None:
     if one.knowledge is None:
         return None
     for other in basis.cards[: basis.cards.index(one)]:
-        if other.knowledge == one.knowledge:
+        if other.knowledge and other.knowledge.knowledge_id == one.knowledge.knowledge_id:
             return basis.link(other.finding_id)
     return None
 
@@ -97,6 +114,7 @@ def _candidate(basis: Basis, number: int, one: Finding) -> CandidateView:
         changes=[Untrusted(text) for text in _changes_before(basis, one)],
         knowledge=_knowledge(one.knowledge) if told is None else None,
         knowledge_at=told,
+        hypotheses=_hypotheses(one.knowledge, is_first=told is None),
         keys=basis.keys(one),
     )
 
@@ -274,12 +292,57 @@ def _knowledge(one: Knowledge | None) -> KnowledgeView | None:
         knowledge_id=Untrusted(one.knowledge_id),
         title=Untrusted(one.title),
         mechanism=Untrusted(one.mechanism),
-        hypotheses=_all(one.hypotheses),
         check_first=_all(one.check_first),
         remedy=_all(one.remedy),
         verify=_all(one.verify),
         references=_all(one.references),
         reviewed=Untrusted(one.reviewed),
+        applies_to=Untrusted(one.applies_to),
+        opened=Untrusted(one.opened),
+        commands=[
+            CommandView(Untrusted(at.run), Untrusted(at.where), Untrusted(at.ran_with or ""))
+            for at in one.commands
+        ],
+    )
+
+
+_TONES = {"supported": "warn", "refuted": "ok"}
+
+
+def _hypotheses(one: Knowledge | None, *, is_first: bool) -> list[HypothesisView]:
+    """Return what this input says to each hypothesis; without checks, the hypotheses alone.
+
+    Cards after the first of the same entry only have those that the input says something to.
+    """
+    if one is None:
+        return []
+    checks = one.hypothesis_checks or [
+        HypothesisCheck(text, "not_known", [], "", "not looked into: it did not rise")
+        for text in one.hypotheses
+    ]
+    return [
+        HypothesisView(
+            text=Untrusted(at.hypothesis),
+            status=STANDING_WORDS[at.status],
+            tone=_TONES.get(at.status, "plain"),
+            reason=Untrusted(at.reason),
+            refuted_if=Untrusted(at.refuted_if if is_first else ""),
+            signs=[_sign(sign) for sign in at.signs],
+        )
+        for at in checks
+        if is_first or at.status not in ("not_seen", "not_known")
+    ]
+
+
+def _sign(one: SignCheck) -> SignView:
+    return SignView(
+        kind="against it" if one.is_against else "for it",
+        looked_for=Untrusted(one.looked_for),
+        text=Untrusted(one.text),
+        place=Untrusted(f"{path_tail(one.log_file_path)}:{one.line_number}")
+        if one.log_file_path
+        else Untrusted(""),
+        query_id=one.query_id or "",
     )
 
 
