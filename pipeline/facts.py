@@ -504,3 +504,14 @@ class ReportCheck:
     def agrees(self) -> bool:
         """Whether no document says anything else."""
         return not any(one.differences for one in self.documents)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run as a scheduler sees it; *last_success* is null where none is known of."""
+
+    version: str
+    ended: datetime
+    seconds: float
+    exit_status: int
+    last_success: datetime | None

@@ -195,7 +195,11 @@ def _readable(path: Path) -> Iterator[None]:
         raise PipelineError(f"cannot read {path}: {reason}", hint=_AGAIN) from error
 
 
-def write_documents(folder: Path, documents: Mapping[str, str]) -> None:
+def write_documents(
+    folder: Path,
+    documents: Mapping[str, str],
+    hint: str = "name a folder that can be written with -o",
+) -> None:
     """Write documents by name into *folder*, each in place of an older one at once."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -204,10 +208,7 @@ def write_documents(folder: Path, documents: Mapping[str, str]) -> None:
             _write_text(temporary, text)
             temporary.replace(folder / name)
     except OSError as error:
-        raise PipelineError(
-            f"cannot write to {folder}: {error.strerror}",
-            hint="name a folder that can be written with -o",
-        ) from error
+        raise PipelineError(f"cannot write to {folder}: {error.strerror}", hint=hint) from error
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -40,6 +40,7 @@ SECTIONS = {
         "--md-limit",
         "--json",
         "--open",
+        "--metrics",
         "--title",
         "--author",
     ),

@@ -83,6 +83,12 @@ from pipeline.errors import ExitCode
     click.option("--title", metavar="TEXT", help="Title of the report."),
     click.option("--author", metavar="TEXT", help="Name under the report's title."),
     STRICT,
+    click.option(
+        "--metrics",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Write gauges for Prometheus's textfile collector to FILE, however the run ends.",
+    ),
 )
 def run(
     logs: tuple[str, ...],
@@ -99,6 +105,7 @@ def run(
     exit_zero: bool,
     junit: Path | None,
     github: bool | None,
+    metrics: Path | None,
     formats_dir: Path | None,
     rules_dir: Path | None,
     **asked: Any,  # noqa: ANN401  # click passes the rest by name
@@ -133,20 +140,23 @@ def run(
             rules_dir=str(rules_dir) if rules_dir else None,
             **asked,
         )
-        outcome = orchestrate.analyze(
-            logs,
-            settings,
-            out=out,
-            documents=named,
-            now=now,
-            md_limit=md_limit,
-            tell=teller(quiet),
-        )
-        print_result(outcome, out, as_json=as_json, quiet=quiet, color=color, formats=formats)
-        publish(outcome, out, formats=named, junit=junit, github=github, as_json=as_json)
-        if opens:
-            open_report(out / "report.html")
-        sys.exit(0 if exit_zero else orchestrate.exit_code(outcome, settings.fail_on))
+        with orchestrate.metered(metrics) as meter:
+            outcome = orchestrate.analyze(
+                logs,
+                settings,
+                out=out,
+                documents=named,
+                now=now,
+                md_limit=md_limit,
+                tell=teller(quiet),
+            )
+            print_result(outcome, out, as_json=as_json, quiet=quiet, color=color, formats=formats)
+            publish(outcome, out, formats=named, junit=junit, github=github, as_json=as_json)
+            if opens:
+                open_report(out / "report.html")
+            meter.result = outcome
+            meter.exit_status = orchestrate.exit_code(outcome, settings.fail_on)
+        sys.exit(0 if exit_zero else meter.exit_status)
 
 
 @analyze.command()

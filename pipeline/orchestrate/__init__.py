@@ -2,11 +2,12 @@
 
 Only here do the stages meet; each of them knows nothing of the others. This is also the only
 package that asks for the clock, and hands it on. One module a use: `runs` (analyze, ingest, render
-again), `calibration`, `demonstration`, `rulebook`; of a finished run `asking` (SQL), `showing` (one
-finding), `comparison` (with another run), `verification` (its success criteria on later logs),
-`evidence` (samples found again; `sealing` hashes them) and `checking` (all computed again). What
-they share is in `reading` (logs to tables), `templates` (their book), `windows` (which stretches
-are compared), `trial` (counts to verdicts and onsets) and `examination` (tables to the result).
+again), `metering` (how a run went), `calibration`, `demonstration`, `rulebook`; of a finished run
+`asking` (SQL), `showing` (one finding), `comparison` (with another run), `verification` (its
+success criteria on later logs), `evidence` (samples found again; `sealing` hashes them) and
+`checking` (all computed again). What they share is in `reading` (logs to tables), `templates`
+(their book), `windows` (which stretches are compared), `trial` (counts to verdicts and onsets) and
+`examination` (tables to the result).
 """
 
 from pipeline.orchestrate.asking import open_console
@@ -15,6 +16,7 @@ from pipeline.orchestrate.checking import check_report
 from pipeline.orchestrate.comparison import diff, difference_code
 from pipeline.orchestrate.demonstration import demo, write_later
 from pipeline.orchestrate.evidence import verify_evidence
+from pipeline.orchestrate.metering import metered
 from pipeline.orchestrate.reading import Ledger
 from pipeline.orchestrate.runs import analyze, exit_code, ingest, render_again, write_junit
 from pipeline.orchestrate.showing import show
@@ -31,6 +33,7 @@ __all__ = [
     "difference_code",
     "exit_code",
     "ingest",
+    "metered",
     "open_console",
     "render_again",
     "show",

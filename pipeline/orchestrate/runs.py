@@ -229,7 +229,9 @@ def write_junit(result: Result, path: Path) -> None:
     """Write JUnit's XML to the file *path*."""
     from pipeline.render import render_junit
 
-    store.write_documents(path.parent, {path.name: render_junit(result)})
+    store.write_documents(
+        path.parent, {path.name: render_junit(result)}, hint="name another file with --junit"
+    )
 
 
 def load_result(path: Path) -> tuple[Path, Result]:
