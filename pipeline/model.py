@@ -7,12 +7,14 @@ never renamed or removed. Every datetime is aware and UTC; null means "not known
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 SCHEMA_VERSION = 1
 
 Kind = Literal["error", "warning", "failed_request"]
 WindowName = Literal["baseline", "candidate"]
+# A text that must not be empty.
+Needed = Annotated[str, "needed"]
 
 
 class Verdict(StrEnum):
@@ -90,7 +92,7 @@ class Settings:
     names for who writes what, `GLOB=NAME` or `NAME`. *redact*: secrets are taken out of what is
     stored, only of what is reported, or not at all; *redact_pii*: personal data too, with
     *redaction_key* so that equal values stay equal. *templates*: output of an earlier run, whose
-    ids stay.
+    ids stay. *escalation*: a file with the rule that gives the level.
     """
 
     baseline: tuple[str, ...] = ("auto",)
@@ -111,6 +113,7 @@ class Settings:
     redact_pii: bool = False
     redaction_key: str | None = field(default=None, repr=False)
     templates: str | None = None
+    escalation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -588,20 +591,56 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Remediation:
-    """One action; *expected_excess_share* is the share of the excess errors that it answers."""
+    """One action; *expected_excess_share* is the share of the excess errors that it answers.
+
+    It answers a finding, a criterion shows that it worked, and *undone_if* says what makes it
+    unnecessary: none of these may be missing. Who does it, and by when, is left to people. *then*
+    is what is done once a check bears out what is generally known; *follows* is the finding that
+    it falls away with, to *follows_share* of its events.
+    """
 
     priority: int
-    action: str
-    answers: str
+    action: Needed
+    answers: Needed
     expected_excess_share: float | None
     source: str
-    undone_if: str | None
-    verified_by: str | None
+    undone_if: Needed
+    verified_by: Needed
+    phase: Literal["contain", "repair", "validate"] = "repair"
+    then: str | None = None
+    follows: str | None = None
+    follows_share: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("action", "answers", "undone_if", "verified_by"):
+            if not getattr(self, name):
+                raise ValueError(f"an action needs {name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What a baseline lets expect: *rate* per covered hour, or failures per request.
+
+    A count of mean m over h hours has variance m + ((noise / h + drift) (1 + h / hours) + unsure)
+    m^2; *hours* are those of the baseline, *freedom* tells how well noise and drift are known.
+    """
+
+    rate: float
+    noise: float
+    drift: float
+    unsure: float
+    freedom: float
+    hours: float
 
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """A success criterion that `analyze verify` can check again on later logs."""
+    """A success criterion that `analyze verify` can check again on later logs.
+
+    At most *bound* events may come in *hours* covered hours as busy as usual, which *threshold* is
+    per hour (or per request): what *expected* explains, but for *chance*. *unmended* is the rate
+    of a fault that was not mended, or by half, which *minimum_exposure* would show with *power*.
+    """
 
     criterion_id: str
     text: str
@@ -614,23 +653,49 @@ class Criterion:
     # How busy the system usually is: what later logs are held against. Null: not known.
     usual_activity: float | None = None  # per covered hour
     activity_unit: Literal["requests", "events"] | None = None
+    hours: float | None = None
+    bound: int | None = None
+    chance: float | None = None
+    unmended: float | None = None
+    power: float | None = None
+    expected: Level | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Escalation:
-    """Level and the rule that gave it."""
+    """Level and the rule that gave it.
+
+    *matched* are the conditions that gave the level, with the *facts* that the rule asked for;
+    *next_if* is what would give *next_level*, the next higher one (null: there is none).
+    """
 
     level: str
     rule: str
+    matched: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    next_level: str | None = None
+    next_if: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class PastIncident:
+    """An incident that is over: the finding that it began with, and the hours that it lasted."""
+
+    finding_id: str
+    hours: float
 
 
 @dataclass(frozen=True, slots=True)
 class RecoveryEstimate:
-    """Hours until recovery, from past incidents of the same class."""
+    """Hours until recovery, from past incidents of the same class.
+
+    *chance* is how often the next of that many lies between the shortest and the longest.
+    """
 
     hours_low: float
     hours_high: float
     based_on_count: int
+    chance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -697,3 +762,4 @@ class Result:
     premises: list[Premise] = field(default_factory=list)
     calibration: CalibrationQuote | None = None
     numbers: list[NumberSource] = field(default_factory=list)
+    recovery_reason: str = ""  # why there is no estimate

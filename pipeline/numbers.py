@@ -14,8 +14,8 @@ from pipeline.model import NumberSource
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Numbers of one kind: *paths* of `result.json`, and fields of views in which they are
-    *shown*. A ``*`` in a path stands for any key.
+    """Numbers of one kind: *paths* of `result.json`, paths of *texts* that hold some, and fields of
+    views in which they are *shown*. A ``*`` in a path stands for any key.
     """
 
     what: str
@@ -25,6 +25,7 @@ class Origin:
     function: str | None
     paths: tuple[str, ...]
     shown: tuple[str, ...]
+    texts: tuple[str, ...] = ()
 
 
 @cache
@@ -41,6 +42,7 @@ def origins() -> tuple[Origin, ...]:
             function=methods[one["method"]].get("function"),
             paths=tuple(one["paths"]),
             shown=tuple(one["shown"]),
+            texts=tuple(one.get("texts", ())),
         )
         for one in raw["number"]
     )
@@ -62,7 +64,7 @@ def _raw() -> dict[str, Any]:
 def number_sources() -> list[NumberSource]:
     """Return the entries as they stand in `result.json`."""
     return [
-        NumberSource(one.what, list(one.paths), list(one.query_ids), one.method, one.text)
+        NumberSource(one.what, [*one.paths, *one.texts], list(one.query_ids), one.method, one.text)
         for one in origins()
-        if one.paths
+        if one.paths or one.texts
     ]

@@ -127,12 +127,23 @@ def test_other_rules_and_masks_do_not_make_it_pass(incident: Path, tmp_path: Pat
 
 def test_the_file_may_be_edited(incident: Path, tmp_path: Path) -> None:
     text = (incident / "criteria.toml").read_text(encoding="utf-8")
-    text = text.replace("minimum_exposure = 3.0", "minimum_exposure = 24")
+    text = re.sub(r"minimum_exposure = [\d.]+", "minimum_exposure = 24", text)
     (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
 
     found = check(tmp_path / "mine.toml", tmp_path, stack(random.Random(13), 48, 60))
 
     assert set(states(found).values()) == {"insufficient"}
+
+
+def test_a_threshold_of_ones_own_counts_as_it_is(incident: Path, tmp_path: Path) -> None:
+    text = (incident / "criteria.toml").read_text(encoding="utf-8")
+    rates = re.sub(r"\nthreshold = [\d.]+", "\nthreshold = 0.001", text)
+    (tmp_path / "mine.toml").write_text(rates, encoding="utf-8")
+
+    found = check(tmp_path / "mine.toml", tmp_path, stack(random.Random(13), 48, 60))
+
+    assert states(found)["error_rate"] == "fail"
+    assert states(found)["event_rate"] == "pass"
 
 
 @pytest.mark.parametrize(
@@ -148,6 +159,11 @@ def test_the_file_may_be_edited(incident: Path, tmp_path: Path) -> None:
             "a number from 0 on",
         ),
         ("criterion = [1]", "a table is needed"),
+        (
+            '[[criterion]]\nmetric = "error_rate"\ncriterion_id = "c"\ntext = "t"\nthreshold = 1\n'
+            "minimum_exposure = 3\nexpected = { rate = 1 }",
+            "expected: a table of rate, noise",
+        ),
     ],
 )
 def test_what_is_no_criterion_is_told_with_its_place(

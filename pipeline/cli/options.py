@@ -33,7 +33,7 @@ SECTIONS = {
         "--redact-pii",
         "--redaction-key",
     ),
-    "Exit status": ("--fail-on", "--exit-zero"),
+    "Verdict and exit status": ("--fail-on", "--exit-zero", "--escalation"),
     "What is written": (
         "--out",
         "--format",

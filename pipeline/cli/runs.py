@@ -69,6 +69,12 @@ from pipeline.errors import ExitCode
         help="What makes the exit status 1; any includes suspected findings.",
     ),
     EXIT_ZERO,
+    click.option(
+        "--escalation",
+        metavar="FILE",
+        type=click.Path(),
+        help="Rule of your own for the escalation level, a TOML file.  [default: the shipped one]",
+    ),
     OUT,
     OUTPUT,
     PUBLISH,

@@ -3,8 +3,9 @@
 Arrays and tables in, values out; no files, no clock. `rates` is the entry, `compare` the test,
 `seasons` what is normal at an hour, `storms` the guard against floods, `audit` that against a
 baseline which is not normal, `restarts` what comes with every start; `ramps` finds what grows too
-slowly for two windows, `onset` the start; `intervals` and `distributions` do the arithmetic;
-`calibrate` tells what all that does on somebody's own counts.
+slowly for two windows, `onset` the start, `recovery` what a mended system may still count;
+`intervals` and `distributions` do the arithmetic; `calibrate` tells what all that does on
+somebody's own counts.
 """
 
 from pipeline.detection.audit import EVERY_CLASS, audit_baseline, cut_out
@@ -14,6 +15,13 @@ from pipeline.detection.intervals import rate_ratio_interval
 from pipeline.detection.onset import find_onset, refine_onset
 from pipeline.detection.ramps import find_ramps
 from pipeline.detection.rates import detect, expected_band
+from pipeline.detection.recovery import (
+    chance_of_fewer,
+    count_level,
+    find_limits,
+    most_explained,
+    share_level,
+)
 from pipeline.detection.restarts import find_restart_errors
 from pipeline.detection.storms import cap_storms
 
@@ -24,12 +32,17 @@ __all__ = [
     "audit_baseline",
     "calibrate_counts",
     "cap_storms",
+    "chance_of_fewer",
+    "count_level",
     "cut_out",
     "detect",
     "expected_band",
+    "find_limits",
     "find_onset",
     "find_ramps",
     "find_restart_errors",
+    "most_explained",
     "rate_ratio_interval",
     "refine_onset",
+    "share_level",
 ]

@@ -36,6 +36,12 @@ RESULT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "alpha": pl.Float64,
     "bucket_alpha": pl.Float64,
     "season": pl.List(pl.Float64),
+    "usual_rate": pl.Float64,
+    "noise": pl.Float64,
+    "drift": pl.Float64,
+    "unsure": pl.Float64,
+    "freedom": pl.Float64,
+    "baseline_hours": pl.Float64,
 }
 _RISES = (State.NEW, State.INCREASED, State.ESCALATING, State.RETURNED)
 _OPTIONAL = {
@@ -66,7 +72,8 @@ def detect(
     quotient of the rates: it is of the capped counts, per `offset`: "time", "requests", "events",
     or time by "hour_of_day" or "hour_of_week", with the factors of those hours from Monday 00:00
     UTC on in `season`. `alpha` is the dispersion of the whole candidate, `bucket_alpha` that of one
-    bucket.
+    bucket. `usual_rate` to `baseline_hours` are what the baseline lets expect of later hours, the
+    fields of `pipeline.model.Level`; the rate of a class that was never seen is zero.
     State `unknown` means that no test was possible: under 30 s of covered baseline, or no covered
     candidate; then all that the test would give is null.
     """
@@ -225,7 +232,21 @@ def _row(one: Comparison, settings: DetectionSettings) -> tuple[object, ...]:
         one.p if known else None, one.q if known else None, detectable,
         one.offset, one.alpha if known else None, one.fast + one.slow if known else None,
         one.season.factors if one.season else None,
+        *(_level(one, before_hours, after_hours, settings) if known else [None] * 6),
     )  # fmt: skip
+
+
+def _level(
+    one: Comparison, before_hours: float, after_hours: float, settings: DetectionSettings
+) -> list[float | None]:
+    """Return the fields of a `Level`: the class by covered hour, whatever it was compared per."""
+    count, buckets = sum(one.series.baseline), len(one.expected_by_bucket)
+    if not before_hours or not buckets:
+        return [None] * 6
+    rate = (count + settings.prior_count) / before_hours if count else 0.0
+    noise = settings.unseen * one.fast * after_hours / buckets
+    drift = settings.unseen * one.slow
+    return [rate, noise, drift, one.fixed, one.freedom, before_hours]
 
 
 def _needed(one: Comparison, settings: DetectionSettings) -> Callable[[float], bool]:

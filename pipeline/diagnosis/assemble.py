@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.diagnosis import audits, health, hypotheses, plan, statements
+from pipeline.diagnosis import audits, criteria, escalation, health, hypotheses, plan, statements
 from pipeline.diagnosis import chain as chains
 from pipeline.diagnosis import findings as building
 from pipeline.diagnosis.correlates import find_correlates
@@ -23,7 +23,9 @@ from pipeline.model import (
     Coverage,
     DataWarning,
     Finding,
+    Level,
     Onset,
+    PastIncident,
     Premise,
     QueryFacts,
     Redaction,
@@ -75,8 +77,15 @@ def assemble(
     interval: Interval,
     run: Run,
     queries: list[QueryFacts],
+    bounds: criteria.Bounds,
+    rule: escalation.Rule,
+    past: Sequence[PastIncident] | None = None,
 ) -> Result:
-    """Return the result of a run; *marts* by the names of `queries/marts`."""
+    """Return the result of a run; *marts* by the names of `queries/marts`.
+
+    *bounds* tells what the baseline explains, *rule* the level; *past* are earlier incidents of the
+    class, None where no history was kept.
+    """
     windows = _windows(marts["window_totals"], choice, coverage)
     cuts, steps = audits.read_audit(tested.audit, marts["finding_totals"])
     ramps, growing = audits.read_ramps(tested.ramps, marts["finding_totals"])
@@ -113,7 +122,8 @@ def assemble(
     gaps = [gap for name, own in sorted(coverage.gaps.items()) if name for gap in own]
     is_comparable = _is_covered(windows, choice) and _is_alike(coverage, choice)
     verdict = statements.verdict_of(found, bool(choice.baseline), is_comparable)
-    criteria = plan.criteria_of(found, endpoints, totals, windows.candidate, windows.baseline)
+    asked = criteria.criteria_of(found, endpoints, windows, _levels(tested), bounds)
+    estimate, reason = plan.recovery_of(past)
     chain = chains.build_chain(
         found,
         chains.Tables(
@@ -179,15 +189,28 @@ def assemble(
             is_decided=verdict is not Verdict.CANNOT_DECIDE,
         ),
         evidence=statements.evidence_of(found, endpoints, windows.baseline, windows.candidate),
-        remediation=plan.remediation_of(found, criteria, chain),
-        criteria=criteria,
-        escalation=plan.escalation_of(verdict, found, endpoints),
-        recovery_estimate=None,
+        remediation=plan.remediation_of(found, asked, chain, changes),
+        criteria=asked,
+        escalation=escalation.escalation_of(
+            rule, escalation.facts_of(verdict, found, endpoints, totals, windows.candidate)
+        ),
+        recovery_estimate=estimate,
         unchanged=building.unchanged(found),
         queries=queries,
         hourly=building.hourly_points(tested.total_hourly),
         premises=list(tested.premises),
+        recovery_reason=reason,
     )
+
+
+def _levels(tested: Tested) -> dict[str | None, Level]:
+    """Return the usual rate of each class by its id, and of all errors under None."""
+    rows: list[tuple[str | None, Mapping[str, Any]]] = [
+        (row["series_id"], row) for row in tested.verdicts.iter_rows(named=True)
+    ]
+    rows += [(None, row) for row in tested.total_verdict.iter_rows(named=True)]
+    found = {name: criteria.level_of(row) for name, row in rows}
+    return {name: level for name, level in found.items() if level is not None}
 
 
 def _windows(totals: pl.DataFrame, choice: Choice, coverage: ServiceCoverage) -> Windows:

@@ -1,4 +1,4 @@
-"""What is asked for after a rise: actions, success criteria, the level by rule.
+"""What is asked for after a rise: actions by phase, and how long it took before.
 
 Actions come from the knowledge base or from the place that the traces name, never from a guess at
 the cause; whose action it is, and by when, is left to people.
@@ -7,60 +7,74 @@ the cause; whose action it is, and by when, is left to people.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Literal
 
 from pipeline.diagnosis.findings import regressions
-from pipeline.diagnosis.statements import called, endpoint_name, rate_text
+from pipeline.diagnosis.statements import called
 from pipeline.model import (
     Chain,
+    ChainEdge,
+    Change,
+    Correlate,
     Criterion,
-    Endpoint,
-    Escalation,
     Finding,
+    PastIncident,
+    RecoveryEstimate,
     Remediation,
-    Totals,
-    Verdict,
-    WindowFacts,
 )
 
-# A rise is over when three times the baseline's rate is not reached: below that, chance explains
-# it.
-_CRITERION_HOURS = 3.0
-_TOTAL_MARGIN = 1.1
+# A change this long before an onset, in a service that logs the class, may be taken back.
+_JUST_BEFORE = timedelta(minutes=30)
+_TAKEN_BACK = ("deploy", "migration", "config")
+# A value that nearly all events of a class carry, and few others, is a place to leave.
+_PLACES = ("container", "host", "version")
+_MOSTLY, _SELDOM = 0.95, 0.5
+_MAX_CONTAINED = 4
+# Fewer than three past incidents are anecdotes.
+_LEAST_INCIDENTS = 3
 
 
 def remediation_of(
-    findings: Sequence[Finding], criteria: Sequence[Criterion], chain: Chain
+    findings: Sequence[Finding],
+    criteria: Sequence[Criterion],
+    chain: Chain,
+    changes: Sequence[Change] = (),
 ) -> list[Remediation]:
-    """Return one action a regression, by the share of the excess that it answers.
+    """Return the actions: what contains, what repairs, what shows that it worked.
 
-    What to do comes from the knowledge base where it has an entry; else the action is to look at
-    the place that the traces name. The share is of the excess of all regressions of its kind: the
-    finding's own, and of what follows from it in *chain* as much as followed it.
+    Each regression is answered by a repair, by the share of the excess that goes with it: its own,
+    and of what follows from it in *chain* as much as followed it. What to do comes from the
+    knowledge base where it has an entry; else it is to look at the place that the traces name. A
+    status that follows errors is answered by theirs. A finding without a criterion has no action:
+    nothing would show that it worked.
     """
-    found = [one for one in regressions(findings) if one.kind == "error"]
-    found = found or regressions(findings)
-    excess = {one.finding_id: _excess(one) for one in found}
-    total = sum(excess.values())
-    answered = {one.finding_id: _answered(one.finding_id, excess, chain) for one in found}
-    by_finding = {one.scope["finding_id"]: one for one in criteria if "finding_id" in one.scope}
-    ordered = sorted(found, key=lambda one: (-answered[one.finding_id], one.finding_id))
-    actions = []
-    for priority, one in enumerate(ordered, start=1):
-        knowledge = one.knowledge
-        criterion = by_finding.get(one.finding_id)
-        actions.append(
-            Remediation(
-                priority=priority,
-                action=_action(one),
-                answers=one.finding_id,
-                expected_excess_share=answered[one.finding_id] / total if total else None,
-                source=f"knowledge base: {knowledge.knowledge_id}" if knowledge else "this input",
-                undone_if=f"{called(one)} follows from another finding that is mended first",
-                verified_by=criterion.criterion_id if criterion else None,
-            )
-        )
-    return actions
+    verified = {one.scope["finding_id"]: one for one in criteria if "finding_id" in one.scope}
+    risen = [one for one in regressions(findings) if one.finding_id in verified]
+    shares = _shares(risen, chain)
+    reached = _followers({one.finding_id for one in risen if one.kind == "error"}, chain)
+    found = [one for one in risen if one.kind == "error" or one.finding_id not in reached]
+    found.sort(key=lambda one: (one.kind != "error", -(shares[one.finding_id] or 0.0),
+                                one.finding_id))  # fmt: skip
+    plan = _Plan(found, verified, shares, chain)
+    actions = [
+        *plan.contain(changes)[:_MAX_CONTAINED],
+        *(plan.repair(one) for one in found),
+        *plan.validate(),
+    ]
+    return [replace(one, priority=at) for at, one in enumerate(actions, start=1)]
+
+
+def _shares(risen: Sequence[Finding], chain: Chain) -> dict[str, float | None]:
+    """Return the share of the excess that each answers, of all regressions of its kind."""
+    shares: dict[str, float | None] = {}
+    for kind in ("error", "failed_request", "warning"):
+        own = [one for one in risen if one.kind == kind]
+        excess = {one.finding_id: _excess(one) for one in own}
+        total = sum(excess.values())
+        for name in excess:
+            shares[name] = _answered(name, excess, chain) / total if total else None
+    return shares
 
 
 def _answered(start: str, excess: Mapping[str, float], chain: Chain) -> float:
@@ -69,9 +83,8 @@ def _answered(start: str, excess: Mapping[str, float], chain: Chain) -> float:
     """
     ids = {node.node_id: node.finding_id for node in chain.nodes}
     ways: defaultdict[str, list[tuple[str, float]]] = defaultdict(list)
-    for edge in chain.edges:
-        if edge.grade != "hypothesis":
-            ways[edge.source].append((edge.target, min(edge.share, 1.0)))
+    for edge in _carrying(chain):
+        ways[edge.source].append((edge.target, min(edge.share, 1.0)))
     shares = {node: 1.0 for node, finding in ids.items() if finding == start}
     waiting = list(shares)
     while waiting:
@@ -87,7 +100,135 @@ def _answered(start: str, excess: Mapping[str, float], chain: Chain) -> float:
     )
 
 
-def _action(finding: Finding) -> str:
+def _carrying(chain: Chain) -> list[ChainEdge]:
+    return [edge for edge in chain.edges if edge.grade != "hypothesis"]
+
+
+def _followers(starts: set[str], chain: Chain) -> set[str]:
+    """Return the findings that lie on a way from one of *starts*, these left out."""
+    ids = {node.node_id: node.finding_id for node in chain.nodes}
+    reached = {node for node, finding in ids.items() if finding in starts}
+    waiting = list(reached)
+    while waiting:
+        at = waiting.pop()
+        for edge in _carrying(chain):
+            if edge.source == at and edge.target not in reached:
+                reached.add(edge.target)
+                waiting.append(edge.target)
+    return {name for node in reached if (name := ids.get(node)) is not None} - starts
+
+
+class _Plan:
+    """What every action of a run needs: what it answers, and what shows that it worked."""
+
+    def __init__(
+        self,
+        found: Sequence[Finding],
+        verified: Mapping[str, Criterion],
+        shares: Mapping[str, float | None],
+        chain: Chain,
+    ) -> None:
+        self._found = found
+        self._verified = verified
+        self._shares = shares
+        self._before = self._predecessors(chain)
+
+    def _predecessors(self, chain: Chain) -> dict[str, tuple[Finding, ChainEdge]]:
+        """Return for each finding the one that most of its events follow, and by which edge."""
+        ids = {node.node_id: node.finding_id for node in chain.nodes}
+        known = {one.finding_id: one for one in self._found}
+        before: dict[str, tuple[Finding, ChainEdge]] = {}
+        for edge in sorted(_carrying(chain), key=lambda one: (-one.share, one.source)):
+            source, target = known.get(ids.get(edge.source) or ""), ids.get(edge.target)
+            if source is not None and target in known and target != source.finding_id:
+                before.setdefault(target, (source, edge))
+        return before
+
+    def contain(self, changes: Sequence[Change]) -> list[Remediation]:
+        """Return what can be taken back or left, where the logs name it."""
+        actions = []
+        for one in self._found:
+            actions += [
+                self._action(one, "contain", _take_back(change, one), "this input")
+                for change in changes
+                if _is_just_before(change, one)
+            ]
+            actions += [
+                self._action(one, "contain", _leave(value, one), "this input", value.share)
+                for value in one.correlates
+                if _is_place(value)
+            ]
+        return actions
+
+    def repair(self, one: Finding) -> Remediation:
+        """Return the action that answers one finding."""
+        known = one.knowledge
+        source = f"knowledge base: {known.knowledge_id}" if known else "this input"
+        action = self._action(one, "repair", _repair(one), source)
+        if known and known.check_first and known.remedy:
+            checked = f"{action.undone_if}; or if the check bears out no hypothesis of {source}"
+            action = replace(action, then=known.remedy[0], undone_if=checked)
+        if one.finding_id in self._before:
+            first, edge = self._before[one.finding_id]
+            action = replace(action, follows=first.finding_id, follows_share=min(edge.share, 1.0))
+        return action
+
+    def validate(self) -> list[Remediation]:
+        """Return how the repairs are shown to have worked; the last is by the criteria."""
+        actions = [
+            self._action(
+                one, "validate", one.knowledge.verify[0],
+                f"knowledge base: {one.knowledge.knowledge_id}", None,
+            )
+            for one in self._found
+            if one.knowledge and one.knowledge.verify
+        ]  # fmt: skip
+        if self._found:
+            hours = max(one.minimum_exposure for one in self._verified.values())
+            text = f"Run analyze verify on the logs of {hours:g} covered hours after the repair"
+            actions.append(self._action(self._found[0], "validate", text, "this input", None))
+        return actions
+
+    def _action(
+        self,
+        one: Finding,
+        phase: Literal["contain", "repair", "validate"],
+        text: str,
+        source: str,
+        part: float | None = 1.0,
+    ) -> Remediation:
+        """Return an action; *part* is how much of the finding's own share it answers."""
+        share = self._shares[one.finding_id]
+        return Remediation(
+            priority=0,
+            action=text,
+            answers=one.finding_id,
+            expected_excess_share=share * part if share is not None and part is not None else None,
+            source=source,
+            undone_if=self._undone_if(one, phase),
+            verified_by=self._verified[one.finding_id].criterion_id,
+            phase=phase,
+        )
+
+    def _undone_if(self, one: Finding, phase: str) -> str:
+        """Say what makes an action unnecessary, by what the chain and the criteria give."""
+        criterion = self._verified[one.finding_id]
+        passes = f"{criterion.criterion_id} passes on {criterion.minimum_exposure:g} covered hours"
+        if phase == "validate":
+            return f"nothing is done about {called(one)}, and {passes} all the same"
+        if phase == "repair" and one.finding_id in self._before:
+            first, edge = self._before[one.finding_id]
+            share = f"{min(edge.share, 1.0) * 100:.0f} % of {called(one)} follows it"
+            return f"{called(first)} is mended first, which {share} ({edge.grade}), and {passes}"
+        if not one.is_ongoing and one.last_seen is not None:
+            return (
+                f"{passes} before it is begun: {called(one)} was last seen "
+                f"{one.last_seen:%Y-%m-%d %H:%M} UTC"
+            )
+        return f"{passes} before it is begun"
+
+
+def _repair(finding: Finding) -> str:
     if finding.knowledge and finding.knowledge.check_first:
         return finding.knowledge.check_first[0]
     place = finding.code_location
@@ -99,139 +240,58 @@ def _action(finding: Finding) -> str:
     return "Look at the samples around the onset"
 
 
+def _is_just_before(change: Change, finding: Finding) -> bool:
+    if finding.onset is None or finding.onset_upper is None or change.kind not in _TAKEN_BACK:
+        return False
+    is_near = finding.onset - _JUST_BEFORE <= change.timestamp <= finding.onset_upper
+    return is_near and change.service_name in {one.service_name for one in finding.services}
+
+
+def _take_back(change: Change, finding: Finding) -> str:
+    return (
+        f"Decide whether the {change.kind} of {change.service_name} at "
+        f"{change.timestamp:%Y-%m-%d %H:%M} UTC can be taken back: the onset of {called(finding)} "
+        "came just after it"
+    )
+
+
+def _is_place(value: Correlate) -> bool:
+    return (
+        value.kind in _PLACES
+        and value.share >= _MOSTLY
+        and value.other_share is not None
+        and value.other_share <= _SELDOM
+    )
+
+
+def _leave(value: Correlate, finding: Finding) -> str:
+    return (
+        f"Decide whether {value.kind} {value.value} can be taken out of service: "
+        f"{value.share * 100:.0f} % of {called(finding)} come from there, "
+        f"{(value.other_share or 0.0) * 100:.0f} % of other events"
+    )
+
+
 def _excess(finding: Finding) -> float:
     return max(finding.candidate_count - (finding.expected_count or 0.0), 0.0)
 
 
-def criteria_of(
-    findings: Sequence[Finding],
-    endpoints: Sequence[Endpoint],
-    totals: Totals,
-    candidate: WindowFacts,
-    baseline: WindowFacts | None = None,
-) -> list[Criterion]:
-    """Return the success criteria, each with its value in the candidate window.
+# ---- how long it took before ------------------------------------------------------------------
 
-    The activity that is usual is the baseline's: requests, else events below a warning.
 
-    A class is over when its hourly rate is back at what its baseline explains; a new class, when it
-    is gone. Three covered hours are asked for, since less shows little.
+def recovery_of(past: Sequence[PastIncident] | None) -> tuple[RecoveryEstimate | None, str]:
+    """Return from the shortest to the longest of *past* incidents of the class, or why not.
+
+    *past* is None where no history was kept. Of n incidents whose lengths are drawn alike, the next
+    lies in that range with probability (n - 1) / (n + 1), whatever the distribution (a tolerance
+    interval of order statistics: Wilks, Annals of Mathematical Statistics 12, 1941).
     """
-    criteria: list[Criterion] = []
-    for one in regressions(findings):
-        if one.kind != "error":
-            continue
-        threshold = (one.baseline_rate or 0.0) * _TOTAL_MARGIN
-        name = called(one)
-        text = (
-            f"{name}: no event"
-            if not threshold
-            else f"{name}: at most {rate_text(threshold)} per hour"
-        )
-        criteria.append(
-            _criterion(len(criteria), text, "event_rate", _scope(one), threshold,
-                       one.candidate_rate)
-        )  # fmt: skip
-    if criteria and totals.baseline_rate is not None:
-        threshold = totals.baseline_rate * _TOTAL_MARGIN
-        text = f"all errors: at most {rate_text(threshold)} per hour"
-        scope = {"kind": "error"}
-        criteria.append(
-            _criterion(len(criteria), text, "error_rate", scope, threshold, totals.candidate_rate)
-        )
-    for endpoint in endpoints:
-        if not endpoint.is_affected:
-            continue
-        threshold = _share(endpoint.baseline_failure_count, endpoint.baseline_request_count) or 0.0
-        value = _share(endpoint.candidate_failure_count, endpoint.candidate_request_count)
-        limit = f"at most {threshold * _TOTAL_MARGIN * 100:.2f} % of requests fail"
-        text = f"{endpoint_name(endpoint)}: {limit if threshold else 'no request fails'}"
-        scope = {
-            "service_name": endpoint.service_name,
-            "http_request_method": endpoint.http_request_method,
-            "http_route": endpoint.http_route,
-        }
-        criteria.append(
-            _criterion(
-                len(criteria), text, "failure_share", scope, threshold * _TOTAL_MARGIN, value
-            )
-        )
-    usual, unit = _activity(baseline or candidate)
-    return [replace(one, usual_activity=usual, activity_unit=unit) for one in criteria]
-
-
-# A service that logs less of a class than this may be silent without hiding it.
-_MAIN_SHARE = 0.1
-
-
-def _scope(finding: Finding) -> dict[str, str]:
-    """Return what finds the same class in later logs, also under other rules and masks, and which
-    services have to be logging for its absence to mean something.
-    """
-    least = _MAIN_SHARE * finding.candidate_count
-    services = [one.service_name for one in finding.services if one.candidate_count >= least]
-    names = {
-        "finding_id": finding.finding_id,
-        "kind": finding.kind,
-        "error_class": finding.error_class,
-        "exception_type": finding.exception_type,
-        "template": finding.template,
-        "fingerprint": finding.fingerprint,
-        "services": ", ".join(services),
-    }
-    return {name: value for name, value in names.items() if value}
-
-
-def _activity(
-    window: WindowFacts,
-) -> tuple[float | None, Literal["requests", "events"] | None]:
-    hours = window.covered_seconds / 3600
-    calm = window.event_count - window.error_count - window.warning_count
-    if not hours or calm <= 0:
-        return None, None
-    if window.request_count:
-        return window.request_count / hours, "requests"
-    return calm / hours, "events"
-
-
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
-
-
-def _criterion(
-    number: int,
-    text: str,
-    metric: str,
-    scope: dict[str, str],
-    threshold: float,
-    value: float | None,
-) -> Criterion:
-    return Criterion(
-        criterion_id=f"c{number + 1}",
-        text=text,
-        metric=metric,
-        scope=scope,
-        threshold=threshold,
-        minimum_exposure=_CRITERION_HOURS,
-        value_now=value,
-        status="insufficient" if value is None else "fail" if value > threshold else "pass",
-    )
-
-
-def escalation_of(
-    verdict: Verdict, findings: Sequence[Finding], endpoints: Sequence[Endpoint]
-) -> Escalation:
-    """Return the level by a rule that the report prints with it."""
-    found = regressions(findings)
-    is_ongoing = any(one.is_ongoing for one in found)
-    affected = sum(1 for one in endpoints if one.is_affected)
-    rule = (
-        "critical: a regression that goes on at the end of the data or affects endpoints; "
-        "high: any other regression; watch: suspected only; none: otherwise; "
-        "unknown: no decision possible"
-    )
-    if verdict is Verdict.CANNOT_DECIDE:
-        return Escalation("unknown", rule)
-    if found:
-        return Escalation("critical" if is_ongoing or affected else "high", rule)
-    return Escalation("watch" if verdict is Verdict.WATCH else "none", rule)
+    if past is None:
+        return None, "no history of earlier incidents was kept"
+    hours = sorted(one.hours for one in past if one.hours > 0)
+    count = len(hours)
+    if count < _LEAST_INCIDENTS:
+        known = f"{count} earlier incident{'' if count == 1 else 's'}"
+        return None, f"{known} of the class, {_LEAST_INCIDENTS} are needed"
+    chance = (count - 1) / (count + 1)
+    return RecoveryEstimate(hours[0], hours[-1], count, chance), ""

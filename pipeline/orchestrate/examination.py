@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import polars as pl
 
-from pipeline.detection import rate_ratio_interval
+from pipeline.detection import rate_ratio_interval, recovery
 from pipeline.diagnosis.assemble import Tested, assemble
 from pipeline.diagnosis.coverage import find_coverage
+from pipeline.diagnosis.escalation import FILE, parse_rule, shipped_text
 from pipeline.diagnosis.hypotheses import Known, risen, sought
 from pipeline.diagnosis.series import onset_table
 from pipeline.diagnosis.windows import Choice
@@ -38,11 +39,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What a result rests on beside the tables: who asked for what, and which windows that gave."""
+    """What a result rests on beside the tables: who asked for what, and which windows that gave.
+
+    *escalation* is the text of the rule that gives the level.
+    """
 
     run: Run
     choice: Choice
     calibration: CalibrationQuote | None
+    escalation: str = field(default_factory=shipped_text)
 
 
 def examine(
@@ -90,6 +95,8 @@ def examine(
         rate_ratio_interval,
         basis.run,
         _queries(choice, known),
+        recovery,
+        parse_rule(basis.escalation, str(basis.run.settings.get("escalation") or FILE)),
     )
     result = replace(result, calibration=basis.calibration, numbers=number_sources())
     return without_secrets(result, basis.run, redactor or Redactor())
@@ -146,6 +153,7 @@ def basis_text(basis: Basis) -> str:
             "warnings": [asdict(one) for one in choice.warnings],
             "shift_seconds": choice.shift.total_seconds(),
             "calibration": asdict(basis.calibration) if basis.calibration else None,
+            "escalation": basis.escalation,
         },
         default=_iso,
     )
@@ -166,6 +174,8 @@ def read_basis(text: str, windows: pl.DataFrame) -> Basis:
             run=Run(**_with_times(raw["run"], "generated_at")),
             choice=_choice(raw, windows),
             calibration=CalibrationQuote(**_with_times(quote, "start", "end")) if quote else None,
+            # Runs of before this key had the rule that was shipped then.
+            escalation=raw.get("escalation") or shipped_text(),
         )
     except (ValueError, KeyError, TypeError, RecursionError, pl.exceptions.PolarsError) as error:
         raise PipelineError(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import store
+from pipeline.diagnosis.escalation import parse_rule, shipped_text
 from pipeline.diagnosis.windows import is_window_text
 from pipeline.errors import ExitCode, SecretError, UsageError
 from pipeline.model import (
@@ -66,6 +67,7 @@ def analyze(
     left in *out* then stays as it was.
     """
     moment = moment_of(now, settings)
+    rule = escalation_text(settings)
     names = [] if all(map(_is_time, settings.baseline)) else list(settings.baseline)
     if names and any(map(_is_time, names)):
         raise UsageError(
@@ -86,7 +88,7 @@ def analyze(
         recall = recall_of(streams, settings, book, staging)
         choice = choose(settings, moment, inputs)
         run = _run(settings, _Stamp(moment, logs, names))
-        basis = Basis(run, choice, last_calibration(out, tell))
+        basis = Basis(run, choice, last_calibration(out, tell), rule)
         basis = without_secrets(basis, run, redactor_of(settings))
         staging.write_windows(choice.table(), basis_text(basis))
         tell("comparing")
@@ -99,6 +101,25 @@ def analyze(
             staging.write_text(name, text)
         staging.commit()
     return result
+
+
+def escalation_text(settings: Settings) -> str:
+    """Return the rule of the level: the shipped one, or that of the file named.
+
+    Raises `UsageError` with file, place and reason where it cannot be used.
+    """
+    if settings.escalation is None:
+        return shipped_text()
+    path = Path(settings.escalation)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UsageError(
+            f"cannot read {path}: {reason}", hint="--escalation names a TOML file: docs/plan.md"
+        ) from error
+    parse_rule(text, str(path))
+    return text
 
 
 def _is_time(text: str) -> bool:
@@ -126,6 +147,7 @@ OPTION_OF = {
     "templates": "--templates",
     "keeps_all_events": "--events all",
     "is_strict": "--strict",
+    "escalation": "--escalation",
     "fail_on": "--fail-on",
     "title": "--title",
     "author": "--author",

@@ -2,13 +2,13 @@
 
 A criterion passes only where it could have failed: its services were logging for long enough, and
 so much was going on that an unmended fault would have shown. It fails only where chance does not
-explain what is above its limit.
+explain what is above its limit: by the same model, with the same numbers, that set the limit.
 """
 
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,14 +17,14 @@ from typing import Any
 import polars as pl
 
 from pipeline import store
-from pipeline.detection.distributions import nbinom_cdf, nbinom_sf
+from pipeline.detection import chance_of_fewer, most_explained
 from pipeline.diagnosis.coverage import EVERYTHING, Coverage, find_coverage
 from pipeline.diagnosis.times import parse_time, shown
 from pipeline.diagnosis.windows import Choice
 from pipeline.errors import ExitCode, UndecidableError, UsageError
 from pipeline.facts import CriterionCheck, Verification
 from pipeline.mining import mine
-from pipeline.model import Settings, Window
+from pipeline.model import Level, Settings, Window
 from pipeline.orchestrate.reading import Tables, Tell, read, streams_of, write_tables
 from pipeline.orchestrate.templates import book_of
 from pipeline.sql import Session
@@ -49,6 +49,21 @@ class _Asked:
     value_now: float | None
     usual_activity: float | None
     activity_unit: str | None
+    expected: Level | None
+    chance: float
+    unmended: float | None
+
+    @property
+    def level(self) -> Level:
+        """What the limit was made of; a limit of somebody's own is what is usual, but for chance.
+
+        Its count has no noise of its own: the limit is meant as it is said.
+        """
+        return self.expected or Level(self.threshold, 0.0, 0.0, 0.0, _SURE, 0.0)
+
+
+# So many degrees of freedom are as good as knowing.
+_SURE = 1e9
 
 
 def verify(
@@ -121,19 +136,46 @@ def _asked(path: Path, number: int, entry: object) -> _Asked:
     needed = {"event_rate": "finding_id", "failure_share": "http_route"}.get(metric)
     if needed and needed not in scope:
         raise UsageError(f"{where}: scope: {needed} is missing", hint=_HINT)
+    value_now = _number(where, entry, "value_now") if "value_now" in entry else None
+    threshold = _number(where, entry, "threshold")
+    expected = _expected(where, entry, threshold)
+    unmended = value_now if expected is None else _optional(where, entry, "unmended")
     return _Asked(
         criterion_id=_text(where, entry, "criterion_id"),
         text=_text(where, entry, "text"),
         metric=metric,
         scope=scope,
-        threshold=_number(where, entry, "threshold"),
+        threshold=threshold,
         minimum_exposure=_number(where, entry, "minimum_exposure"),
-        value_now=_number(where, entry, "value_now") if "value_now" in entry else None,
-        usual_activity=(
-            _number(where, entry, "usual_activity") if "usual_activity" in entry else None
-        ),
+        value_now=value_now,
+        usual_activity=_optional(where, entry, "usual_activity"),
         activity_unit=entry.get("activity_unit"),
+        expected=expected,
+        chance=_optional(where, entry, "chance") or _CHANCE / 2,
+        unmended=unmended,
     )
+
+
+def _expected(where: str, entry: Mapping[str, Any], threshold: float) -> Level | None:
+    """Return what the limit was made of, unless the limit was changed by hand since."""
+    if "expected" not in entry or threshold != entry.get("threshold_expected", threshold):
+        return None
+    table = entry["expected"]
+    names = [one.name for one in fields(Level)]
+    if not isinstance(table, dict) or set(table) != set(names):
+        raise UsageError(
+            f"{where}: expected: a table of {', '.join(names)} is needed; without it the threshold "
+            "counts as it is",
+            hint=_HINT,
+        )
+    values = {name: _number(f"{where}: expected", table, name) for name in names}
+    if not values["freedom"]:
+        raise UsageError(f"{where}: expected: freedom: more than 0 is needed", hint=_HINT)
+    return Level(**values)
+
+
+def _optional(where: str, entry: Mapping[str, Any], key: str) -> float | None:
+    return _number(where, entry, key) if key in entry else None
 
 
 def _text(where: str, entry: Mapping[str, Any], key: str) -> str:
@@ -262,10 +304,9 @@ def _check(one: _Asked, later: _Later) -> CriterionCheck:
     count = later.errors() if one.metric == "error_rate" else later.events(one.scope)
     busy = _busy(one, later)
     # More is allowed where more is going on; where less is, timers fail as often as ever.
-    limit = one.threshold * max(1.0, busy)
-    unmended = None if one.value_now is None else one.value_now * hours * busy
-    status, reason = _judge(one, count, hours, limit * hours, unmended)
-    if status != "insufficient" and limit > one.threshold > 0:
+    status, reason = _judge(one, count, hours, hours * max(1.0, busy), hours * busy)
+    if status != "insufficient" and busy > 1 and one.threshold > 0:
+        limit = one.threshold * busy
         more = f"{busy:.1f} times the usual {one.activity_unit}: up to {limit:.3g} per hour pass"
         reason = f"{more}; {reason}" if reason else more
     value = count / hours if hours else None
@@ -276,8 +317,7 @@ def _check_share(one: _Asked, later: _Later) -> CriterionCheck:
     requests, failures = later.requests(one.scope)
     service = one.scope.get("service_name")
     hours = later.hours([service] if service else [])
-    unmended = None if one.value_now is None else one.value_now * requests
-    status, reason = _judge(one, failures, hours, one.threshold * requests, unmended)
+    status, reason = _judge(one, failures, hours, requests, requests)
     if not requests and status != "fail":
         status, reason = "insufficient", "there was no request"
     value = failures / requests if requests else None
@@ -316,27 +356,28 @@ def _busy(one: _Asked, later: _Later) -> float:
 
 
 def _judge(
-    one: _Asked, count: int, hours: float, allowed: float, unmended: float | None
+    one: _Asked, count: int, hours: float, allowing: float, showing: float
 ) -> tuple[str, str | None]:
     """Return pass, fail or insufficient, and why where that is not plain.
 
-    *allowed* and *unmended* are counts: the most that passes, and what there would be if nothing
-    had been mended. It fails where *allowed* does not explain the count, and passes where that does
-    and *unmended* does not; where both do, neither is known.
+    *allowing* is the exposure by which usual events are allowed, *showing* that by which a fault
+    shows. It fails where what is usual does not explain the count, and passes where that does and
+    a fault that was not mended does not; where both do, neither is known.
     """
-    is_above = bool(count) and nbinom_sf(count, allowed, 0.0) < _CHANCE / 2
-    if is_above:
+    most = most_explained(one.level, hours, one.chance, allowing) if hours else 0
+    if count > most:
         return "fail", None
     if hours < one.minimum_exposure:
         return "insufficient", f"{hours:.1f} h covered, {one.minimum_exposure:g} h are needed"
-    was_failing = one.value_now is not None and one.value_now > one.threshold
-    if was_failing and unmended is not None and nbinom_cdf(count, unmended, 0.0) > _CHANCE:
-        return "insufficient", (
-            f"too little was going on: had nothing been mended, {unmended:.1f} events were to be "
-            "expected"
-        )
-    reason = "above the limit by no more than chance explains" if count > allowed else None
-    return "pass", reason
+    if one.unmended is not None and one.unmended > one.level.rate:
+        fewer = chance_of_fewer(one.level, one.unmended, count, hours, showing)
+        if fewer > _CHANCE:
+            return "insufficient", (
+                f"too little was going on: had it not been mended, {one.unmended * showing:.1f} "
+                "events were to be expected"
+            )
+    is_above = count > one.threshold * allowing
+    return "pass", "above the limit by no more than chance explains" if is_above else None
 
 
 def verification_code(found: Verification) -> ExitCode:

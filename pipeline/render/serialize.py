@@ -163,6 +163,8 @@ def json_schema() -> dict[str, Any]:
 
 def _schema_of(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401  # a type
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Annotated:  # the only mark that there is: a text that must not be empty
+        return {**_schema_of(arguments[0], definitions), "minLength": 1}
     if origin in (types.UnionType, typing.Union):
         return {"anyOf": [_schema_of(one, definitions) for one in arguments]}
     if origin is Literal:
@@ -182,7 +184,7 @@ def _schema_of(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noq
 
 
 def _object_schema(kind: type, definitions: dict[str, Any]) -> dict[str, Any]:
-    hints = typing.get_type_hints(kind)
+    hints = typing.get_type_hints(kind, include_extras=True)
     names = _RENAMED.get(kind, {})
     fields = dataclasses.fields(kind)
     has_default = {

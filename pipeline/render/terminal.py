@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePath
 
 from pipeline.model import Finding, Result, Verdict
-from pipeline.render.figures import TIMES, bars, count, interval, moment, rate, ratio
+from pipeline.render.figures import TIMES, bars, count, interval, moment, percent, rate, ratio
 from pipeline.render.untrusted import terminal_text
 from pipeline.render.words import (
     VERDICT_WORDS,
@@ -61,6 +61,7 @@ def render_terminal(result: Result, *, width: int, color: bool, files: list[str]
         [
             *_chain(result, width),
             *_where(result, width),
+            *_top_action(result, width),
             *_ramps(result, width, paint),
             *_doubts(result, width, paint),
         ],
@@ -264,6 +265,19 @@ def _where(result: Result, width: int) -> list[str]:
         line = f":{place.code_line_number}" if place.code_line_number is not None else ""
         parts.append(terminal_text(f"{place.code_file_path}{line}", 120))
     return _labelled("where", "  ".join(parts), width) if parts else []
+
+
+def _top_action(result: Result, width: int) -> list[str]:
+    """Name the repair that answers most, and the level by rule."""
+    repairs = [one for one in result.remediation if one.phase == "repair"]
+    if not repairs:
+        return []
+    one = min(repairs, key=lambda one: one.priority)
+    share = one.expected_excess_share
+    of = "" if share is None else f"{percent(share)} of the excess, "
+    text = f"{terminal_text(one.action, 200)} ({of}verified by {terminal_text(one.verified_by)})"
+    level = terminal_text(result.escalation.level, 40)
+    return [*_labelled("action", text, width), *_labelled("level", f"{level}, by rule", width)]
 
 
 def _ramps(result: Result, width: int, paint: Painter) -> list[str]:

@@ -386,24 +386,38 @@ class EvidenceView:
 
 @dataclass(frozen=True, slots=True)
 class ActionView:
-    """One action of the plan."""
+    """One action of the plan: *known* is of the knowledge base, *own* made of this input."""
 
     priority: str
-    action: Untrusted
+    known: Untrusted
+    own: Untrusted
+    then: Untrusted
     answers: Link
     share: str
     source: Untrusted
+    undone_if: Untrusted
     verified_by: Untrusted
 
 
 @dataclass(frozen=True, slots=True)
+class PhaseView:
+    """Contain, repair or validate, and the actions that the input supports there."""
+
+    title: str
+    hint: str
+    is_repair: bool
+    actions: list[ActionView]
+
+
+@dataclass(frozen=True, slots=True)
 class CriterionView:
-    """A success criterion with its value now."""
+    """A success criterion with its value now, and what an unmended fault does with it."""
 
     criterion_id: Untrusted
     text: Untrusted
     value_now: str
     exposure: str
+    noticed: str
     status: str
     tone: str
 
@@ -535,13 +549,20 @@ class ReportContext:
     unknown: HealthColumn = field(metadata={"help": "what the input cannot tell"})
     evidence: list[EvidenceView] = field(metadata={"help": "statements, borne out or not"})
     hit: list[Untrusted] = field(metadata={"help": "what fails now, to be contained first"})
-    actions: list[ActionView] = field(metadata={"help": "the plan, by priority"})
-    verifiable: list[Link] = field(metadata={"help": "cards that tell how to verify a repair"})
+    phases: list[PhaseView] = field(metadata={"help": "the plan, by phase and priority"})
     criteria: list[CriterionView] = field(metadata={"help": "what has to hold afterwards"})
     escalation_level: Untrusted = field(metadata={"help": "level by rule"})
     escalation_rule: Untrusted = field(metadata={"help": "the clause that gave the level"})
     escalation_others: Untrusted = field(metadata={"help": "the other clauses of the rule"})
+    escalation_matched: list[Untrusted] = field(
+        metadata={"help": "the conditions that gave the level, with the facts"}
+    )
+    escalation_next: Untrusted = field(metadata={"help": "the next higher level, or empty"})
+    escalation_next_if: list[Untrusted] = field(
+        metadata={"help": "what would give the next higher level, each by itself"}
+    )
     recovery: str = field(metadata={"help": "range of hours with its base, or empty"})
+    recovery_reason: str = field(metadata={"help": "why there is no range"})
     warnings: list[WarningView] = field(metadata={"help": "doubts about the input"})
     premises: list[PremiseView] = field(metadata={"help": "what bends counts or times"})
     premises_more: str = field(metadata={"help": "how many more there are, or empty"})

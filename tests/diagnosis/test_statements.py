@@ -5,19 +5,14 @@ from dataclasses import replace
 import pytest
 
 from pipeline.diagnosis.health import health_of
-from pipeline.diagnosis.plan import criteria_of, escalation_of, remediation_of
 from pipeline.diagnosis.statements import evidence_of
 from pipeline.model import (
-    Chain,
-    ChainEdge,
-    ChainNode,
     Confidence,
     Evidence,
     Finding,
     Gap,
     Health,
     State,
-    Verdict,
 )
 from tests.render import sample
 
@@ -126,58 +121,3 @@ def test_traffic_is_compared_by_covered_hour(requests: int, status: str) -> None
 
 def test_traffic_is_not_known_without_requests() -> None:
     assert evidence([], request_count=0)["Requests rose by more than 10 %, too"].status == "unknown"
-
-
-def linked(share: float, grade: str) -> Chain:
-    nodes = [ChainNode(f"n-{name}", "finding", name, name) for name in ("a", "b")]
-    edge = ChainEdge("n-a", "n-b", "trace", grade, 50, share, None, None, None)  # type: ignore[arg-type]
-    return Chain([*nodes, ChainNode("p", "endpoint", "POST /x", None)], [edge], ["a"], [])
-
-
-def shares(chain: Chain) -> dict[str, float | None]:
-    found = [rise("a", "api", 30), rise("b", "api", 70)]
-    return {one.answers: one.expected_excess_share for one in remediation_of(found, [], chain)}
-
-
-def test_an_action_answers_what_follows_from_its_class_as_far_as_it_followed() -> None:
-    assert shares(linked(0.5, "observed")) == {"a": pytest.approx(0.65), "b": pytest.approx(0.7)}
-    assert list(shares(linked(1.0, "observed"))) == ["a", "b"]  # the first failure comes first
-    assert shares(linked(1.0, "hypothesis"))["a"] == pytest.approx(0.3)
-
-
-def test_a_circle_in_the_chain_ends() -> None:
-    chain = linked(1.0, "observed")
-    back = replace(chain.edges[0], source="n-b", target="n-a")
-
-    found = shares(replace(chain, edges=[*chain.edges, back]))
-    assert found == {"a": pytest.approx(1.0), "b": pytest.approx(1.0)}
-
-
-def test_criteria_of_a_new_class_ask_for_none_and_hold_the_value_now() -> None:
-    found = criteria_of(
-        [replace(rise("a", "api", 90), baseline_rate=0.0)],
-        ENDPOINTS,
-        INCIDENT.totals,
-        INCIDENT.windows.candidate,
-    )
-
-    assert found[0].text == "a: no event" and found[0].status == "fail"
-    assert [one.metric for one in found] == [
-        "event_rate", "error_rate", "failure_share", "failure_share",
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("verdict", "is_ongoing", "level"),
-    [
-        (Verdict.REGRESSION, True, "critical"),
-        (Verdict.REGRESSION, False, "high"),
-        (Verdict.CANNOT_DECIDE, True, "unknown"),
-    ],
-)
-def test_the_level_follows_from_its_printed_rule(
-    verdict: Verdict, is_ongoing: bool, level: str
-) -> None:
-    found = escalation_of(verdict, [rise("a", "api", 90, is_ongoing=is_ongoing)], [])
-    assert found.level == level
-    assert f"{level}:" in found.rule

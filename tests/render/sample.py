@@ -606,8 +606,9 @@ def incident() -> Result:
                 "e1",
                 0.42,
                 "knowledge base: pg_undefined_type",
-                "enum_binding follows from another finding",
+                "c1 passes on 3 covered hours before it is begun",
                 "c1",
+                then="Name schema and type in the column's definition",
             ),
             Remediation(
                 2,
@@ -615,8 +616,30 @@ def incident() -> Result:
                 "e2",
                 None,
                 "this input",
+                "enum_binding is mended first, which 71 % of asgi_message follows it",
+                "c4",
+                follows="e1",
+                follows_share=0.71,
+            ),
+            Remediation(
+                3,
+                "Decide whether container api-2 can be taken out of service: 97 % come from there",
+                "e1",
+                0.41,
+                "this input",
+                "c1 passes on 3 covered hours before it is begun",
+                "c1",
+                phase="contain",
+            ),
+            Remediation(
+                4,
+                "Run analyze verify on the logs of 5 covered hours after the repair",
+                "e1",
                 None,
-                None,
+                "this input",
+                "nothing is done about enum_binding, and c1 passes all the same",
+                "c1",
+                phase="validate",
             ),
         ],
         criteria=[
@@ -793,6 +816,7 @@ _FIXED = {
     "ChainEdge": ("evidence", "grade"),
     "Evidence": ("status",),
     "Criterion": ("status",),
+    "Remediation": ("phase",),
 }
 
 

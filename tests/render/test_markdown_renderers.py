@@ -100,8 +100,10 @@ def test_hostile_text_stays_text_for_github(attack: str) -> None:
 
     tags = {str(one.tag) for one in root.iter()}
     assert tags & {"a", "img", "script", "iframe", "style", "del", "svg"} == set()
-    boxes = [set(one.attrib) for one in root.iter("input")]  # of the success criteria
-    assert boxes == [{"type", "disabled"}] * (len(sample.incident().criteria) + 1)
+    boxes = [set(one.attrib) for one in root.iter("input")]  # of actions and success criteria
+    incident = sample.incident()
+    asked = len(incident.criteria) + len(incident.remediation)
+    assert boxes == [{"type", "disabled"}] * (asked + 2)
     assert [slug(words(one)) for one in root.iter("h2")] == SLUGS
     assert " ".join(visible(attack)[:60].split()) in words(root)
 

@@ -4,6 +4,7 @@
 
 import dataclasses
 import importlib
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from pipeline.model import QueryFacts, Result
 from pipeline.numbers import given, number_sources, origins
-from pipeline.render import json_schema, render_html
+from pipeline.render import json_schema, render_html, to_json
 from pipeline.render import views as view_module
 from pipeline.render.context import build_context
 from pipeline.render.numbers import Num, Stated, with_queries
@@ -73,6 +74,50 @@ def test_every_number_of_the_result_has_an_origin() -> None:
     assert [path for path in number_paths() if not any(_fits(path, at) for at in known)] == []
 
 
+# The sections whose texts are made of numbers: none may come without the query that it is of.
+SECTIONS_OF_TEXTS = ("chain", "endpoints", "health", "evidence", "remediation", "criteria",
+                     "escalation", "recovery_reason")  # fmt: skip
+# Names that logs or the user gave, and words of the knowledge base.
+NAMES = {
+    "chain.nodes[].node_id", "chain.nodes[].label", "chain.nodes[].finding_id",
+    "chain.edges[].from", "chain.edges[].to", "chain.first_failures[]", "chain.order_unknown[][]",
+    "endpoints[].service_name", "endpoints[].http_route", "endpoints[].dominant_finding_id",
+    "health.working[].component", "health.broken[].component", "health.unknown[].component",
+    "remediation[].answers", "remediation[].follows", "remediation[].verified_by",
+    "remediation[].then", "remediation[].source", "criteria[].criterion_id", "escalation.rule",
+}  # fmt: skip
+
+
+def _texts(value: Any, path: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield path, text and the object around it, of every text with a digit."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            for at, text, holder in _texts(one, f"{path}.{key}"):
+                yield at, text, holder or value
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one, f"{path}[]")
+    elif isinstance(value, str) and DIGIT.search(value):
+        yield path, value, {}
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_every_text_with_a_number_has_an_origin(name: str) -> None:
+    document = json.loads(to_json(RESULTS[name]()))
+    known = [path for one in origins() for path in one.texts]
+
+    bare = {
+        (path, text)
+        for section in SECTIONS_OF_TEXTS
+        for path, text, holder in _texts(document[section], section)
+        if path not in NAMES
+        and ".scope." not in path
+        and not holder.get("query_id")
+        and not any(_fits(path, at) for at in known)
+    }
+    assert bare == set()
+
+
 def test_every_origin_is_of_a_number_that_there_is() -> None:
     paths = list(number_paths())
     known = [path for one in origins() for path in one.paths] + list(given())
@@ -101,7 +146,7 @@ def test_queries_and_functions_of_origins_exist() -> None:
 NO_NUMBERS = {
     "ReportContext": {"page_title", "report_title", "author", "run_id", "version", "command",
                       "versions", "settings", "sections", "unchanged", "rules", "query_numbers",
-                      "rate_unit", "escalation_others", "escalation_level", "recovery"},
+                      "rate_unit", "escalation_others", "escalation_level", "escalation_rule"},
     "CandidateView": {"anchor", "number", "name", "title", "template", "location", "position",
                       "keys", "changes"},
     "FindingRow": {"title", "keys", "course"},
@@ -123,7 +168,7 @@ NO_NUMBERS = {
     "Filters": {"classes", "services"},
     "LeadView": {"label"},
     "CriterionView": {"criterion_id"},
-    "ActionView": {"priority", "action", "source", "verified_by"},
+    "ActionView": {"priority", "known", "then", "source", "verified_by"},
     "ChangeView": {"service", "kind", "text", "source"},
     "GapView": {"service"},
     "HeatView": {"names"},
@@ -216,7 +261,6 @@ LITERALS = (
     r"Q\d+",
     r"Ratio \(95 %\)",
     r".*Ratios carry 95 % intervals\..*",
-    r".* from \d+ earlier incidents? of the same class",  # of history, which nothing fills yet
     r"A failure is an answer of 500 or above; .*",
 )
 _OWN_TEXT = {"time", "code", "pre", "style", "script", "title", "bdi", "option", "desc"}
@@ -264,8 +308,8 @@ def _is_covered(element: Any, above: dict[Any, Any]) -> bool:
         is_block = tag in _BLOCKS or "tile" in (one.get("class") or "").split()
         if is_block and any(at.get("class") == "query" for at in one.iter()):
             return True
-        if one.get("id") == "plan" or "sql" in (one.get("class") or ""):
-            return True  # the order of actions; queries themselves
+        if "sql" in (one.get("class") or ""):
+            return True  # queries themselves
     return False
 
 

@@ -22,12 +22,11 @@ from pipeline.render.context.header import setting, settings_lines, window_view
 from pipeline.render.context.health import column, evidence_view
 from pipeline.render.context.maps import change_view, heat_view, lanes_view, slope_view
 from pipeline.render.context.plan import (
-    action_views,
     criterion_view,
     escalation,
     hit,
+    phase_views,
     recovery,
-    verifiable,
 )
 from pipeline.render.context.quality import gap_view, hours_told, premise_view, redactions
 from pipeline.render.context.rates import (
@@ -162,13 +161,16 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
         unknown=column(result.health.unknown, caps),
         evidence=[evidence_view(one) for one in result.evidence],
         hit=hit(basis),
-        actions=action_views(basis),
-        verifiable=verifiable(basis),
+        phases=phase_views(basis),
         criteria=[criterion_view(one) for one in result.criteria],
         escalation_level=Untrusted(result.escalation.level),
         escalation_rule=Untrusted(applied),
         escalation_others=Untrusted(others_of_rule),
+        escalation_matched=[Untrusted(one) for one in result.escalation.matched],
+        escalation_next=Untrusted(result.escalation.next_level or ""),
+        escalation_next_if=[Untrusted(one) for one in result.escalation.next_if],
         recovery=recovery(result),
+        recovery_reason=result.recovery_reason,
         warnings=[
             WarningView(Untrusted(w.kind), Untrusted(w.text)) for w in other_warnings(result)
         ],

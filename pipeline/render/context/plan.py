@@ -7,7 +7,7 @@ from pipeline.model import Criterion, Remediation, Result
 from pipeline.render.context.basis import Basis
 from pipeline.render.figures import duration, many, percent, rate
 from pipeline.render.untrusted import Untrusted
-from pipeline.render.views import ActionView, CriterionView, Link
+from pipeline.render.views import ActionView, CriterionView, Link, PhaseView
 from pipeline.render.words import name_of
 
 _MAX_NAMES = 5
@@ -16,20 +16,42 @@ _CRITERION_WORDS = {"pass": "pass", "fail": "fail", "insufficient": "not enough 
 _CRITERION_TONES = {"pass": "ok", "fail": "bad", "insufficient": "plain"}
 
 
-def action_views(basis: Basis) -> list[ActionView]:
-    """Return the actions by priority."""
+# Title, and what is left to people there beside owner and time.
+_PHASES: dict[str, tuple[str, str]] = {
+    "contain": ("Contain", "owner, due, hours"),
+    "repair": ("Repair", "hours"),
+    "validate": ("Validate", "owner, due, hours"),
+}
+
+
+def phase_views(basis: Basis) -> list[PhaseView]:
+    """Return the phases in their order, each with its actions by priority; none without a plan."""
     ordered = sorted(basis.result.remediation, key=_by_priority)
-    return [_action(basis, one) for one in ordered]
+    if not ordered:
+        return []
+    return [
+        PhaseView(
+            title=title,
+            hint=hint,
+            is_repair=phase == "repair",
+            actions=[_action(basis, one) for one in ordered if one.phase == phase],
+        )
+        for phase, (title, hint) in _PHASES.items()
+    ]
 
 
 def _action(basis: Basis, one: Remediation) -> ActionView:
+    is_known = one.source.startswith("knowledge base")
     return ActionView(
-        priority=str(one.priority),
-        action=Untrusted(one.action),
+        priority=f"{one.priority}.",
+        known=Untrusted(one.action if is_known else ""),
+        own=Untrusted("" if is_known else one.action),
+        then=Untrusted(one.then or ""),
         answers=basis.link(one.answers) or Link(Untrusted(one.answers), ""),
         share=percent(one.expected_excess_share),
         source=Untrusted(one.source),
-        verified_by=Untrusted(one.verified_by or ""),
+        undone_if=Untrusted(one.undone_if),
+        verified_by=Untrusted(one.verified_by),
     )
 
 
@@ -67,14 +89,8 @@ def _listed(names: Sequence[str]) -> str:
     return f"{shown} and {len(names) - _MAX_NAMES:,} more" if len(names) > _MAX_NAMES else shown
 
 
-def verifiable(basis: Basis) -> list[Link]:
-    """Return the cards whose knowledge tells how a repair is verified."""
-    found = [one for one in basis.cards if one.knowledge is not None and one.knowledge.verify]
-    return [Link(Untrusted(name_of(one)), basis.anchors[one.finding_id]) for one in found]
-
-
 def escalation(result: Result) -> tuple[str, str]:
-    """Return the clause of the rule that gave the level, and the others."""
+    """Return the clauses of the rule that give the level, and the others."""
     clauses = [clause.strip() for clause in result.escalation.rule.split(";") if clause.strip()]
     prefix = f"{result.escalation.level}:"
     applied = [one.removeprefix(prefix).strip() for one in clauses if one.startswith(prefix)]
@@ -89,6 +105,7 @@ def criterion_view(one: Criterion) -> CriterionView:
         text=Untrusted(one.text),
         value_now=_criterion_value(one, one.value_now),
         exposure=duration(one.minimum_exposure * 3600),
+        noticed=percent(one.power),
         status=_CRITERION_WORDS[one.status],
         tone=_CRITERION_TONES[one.status],
     )
@@ -106,4 +123,7 @@ def recovery(result: Result) -> str:
     if estimate is None:
         return ""
     hours = f"{rate(estimate.hours_low)} to {rate(estimate.hours_high)} hours"
-    return f"{hours}, from {many(estimate.based_on_count, 'earlier incident')} of the same class"
+    based = f"from {many(estimate.based_on_count, 'earlier incident')} of the same class"
+    if estimate.chance is None:
+        return f"{hours}, {based}"
+    return f"{hours}, {based}; the next lies in that range with {percent(estimate.chance)}"
