@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python -m
 WHEEL_TESTS := tests/demo tests/render tests/rules tests/test_cli.py tests/test_orchestrate.py \
 	tests/test_packaging.py tests/test_queries.py tests/test_sql.py tests/ingest/test_multiline.py
 
-.PHONY: help demo test test-all test-wheel node-tools browser accuracy bench check docs format clean
+.PHONY: help demo test test-all test-wheel node-tools browser accuracy live bench check docs format clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -51,6 +51,9 @@ browser: $(VENV)/.installed-dev node-tools  ## reports in chromium: needs node a
 
 accuracy: $(VENV)/.installed-dev  ## how right reading is on real logs beside the repository (../shared/logs)
 	$(RUN) benchmarks.accuracy
+
+live:  ## run the stack of fixtures/live, nine minutes: needs postgresql, redis-server and nginx-light
+	$(PYTHON) fixtures/live/run.py -o build/live
 
 bench: $(VENV)/.installed-dev  ## false alarms, power, onsets, templates and the report in full: an hour and a half
 	$(RUN) benchmarks.detection
