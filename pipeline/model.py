@@ -440,6 +440,71 @@ class Ramp:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A change of the system: a start, a restart, a migration. Logs tell of it, or the user does.
+
+    *kind* is a word of `docs/changes.md`, or the user's own. *service_name* is a star where the
+    user means all. *source* is the file and line, or says that the user gave it. One entry stands
+    for *event_count* of the same, from *timestamp* to *last_timestamp* (null: one alone), usually
+    *period_seconds* apart.
+    """
+
+    timestamp: datetime
+    service_name: str
+    kind: str
+    text: str
+    source: str
+    change_id: str = ""
+    sign: str | None = None  # what told of it (`docs/changes.md`); null: the user
+    product: str | None = None
+    subject: str | None = None  # what it happened to, where one log tells of several
+    container_name: str | None = None
+    version: str | None = None
+    previous_version: str | None = None
+    event_count: int = 1
+    last_timestamp: datetime | None = None
+    period_seconds: float | None = None
+    is_given: bool = False  # by the user
+    window: WindowName | None = None  # null: it lies in neither
+    log_file_path: str | None = None
+    line_number: int | None = None
+    byte_offset: int | None = None
+    byte_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeBefore:
+    """A change in the half hour before the onset of a class, which came after it; no more is said.
+
+    *seconds_before* the onset; *is_order_known*: it lies before the whole interval of the onset.
+    *baseline_count*: changes of the same kind in the same service in the baseline, of which
+    *baseline_followed_count* had events of the class in the half hour after them.
+    """
+
+    change_id: str
+    seconds_before: float
+    is_same_service: bool
+    is_order_known: bool
+    baseline_count: int
+    baseline_followed_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSearch:
+    """How changes were looked for: by *sign_count* signs, which *line_count* lines held.
+
+    They make *change_count* changes, with *given_count* of the user; *left_out_count* of them are
+    not told, for their number.
+    """
+
+    sign_count: int
+    line_count: int
+    given_count: int
+    change_count: int
+    left_out_count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What the report says of one error class, tested against its baseline."""
 
@@ -494,6 +559,8 @@ class Finding:
     is_service_order_known: bool | None = None
     # Other ids that this finding has in results of other masks, as the template book tells.
     alias_ids: list[str] = field(default_factory=list)
+    # Changes in the half hour before the onset, those of its own services first.
+    changes_before: list[ChangeBefore] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -529,17 +596,6 @@ class Chain:
     edges: list[ChainEdge]
     first_failures: list[str]
     order_unknown: list[list[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A change of the system that the logs tell of: a start, a restart, a migration."""
-
-    timestamp: datetime
-    service_name: str
-    kind: str
-    text: str
-    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -763,3 +819,4 @@ class Result:
     calibration: CalibrationQuote | None = None
     numbers: list[NumberSource] = field(default_factory=list)
     recovery_reason: str = ""  # why there is no estimate
+    change_search: ChangeSearch | None = None  # null: a run of a version that did not look

@@ -116,6 +116,29 @@ CALM: Schema = {
     "first_timestamp": TIMESTAMP,
 }
 
+# Lines that tell of a change of the system (`pipeline/changes`), and changes that the user named.
+CHANGES: Schema = {
+    "origin": pl.String,
+    "timestamp": TIMESTAMP,
+    "time_source": pl.String,
+    "service_name": pl.String,
+    "container_name": pl.String,
+    "log_iostream": pl.String,
+    "kind": pl.String,
+    "sign": pl.String,
+    "product": pl.String,
+    "subject": pl.String,
+    "version": pl.String,
+    "previous": pl.String,
+    "text": pl.String,
+    "event_count": pl.Int64,
+    "is_given": pl.Boolean,
+    "log_file_path": pl.String,
+    "line_number": pl.Int64,
+    "byte_offset": pl.Int64,
+    "byte_length": pl.Int64,
+}
+
 LEDGER: Schema = {
     "log_file_path": pl.String,
     "service_name": pl.String,

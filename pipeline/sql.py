@@ -83,7 +83,7 @@ def _ordered_queries() -> tuple[str, ...]:
 _TABLES = frozenset(
     {
         "events", "rollup", "minutes", "ledger", "windows", "aliases", "calm",
-        "onsets", "keys", "patterns",
+        "changes", "onsets", "keys", "patterns",
     }
 )  # fmt: skip
 

@@ -11,12 +11,13 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from pipeline.changes import KINDS, load_signs
 from pipeline.cli import analyze
 from pipeline.ingest import load_formats
 from pipeline.ingest.envelopes import load_envelopes
 from pipeline.redaction.rules import load_redactions
 from pipeline.rules import load_rules
-from pipeline.schema import ALIASES, CALM, EVENTS, LEDGER, MINUTES, ROLLUP, TEMPLATES
+from pipeline.schema import ALIASES, CALM, CHANGES, EVENTS, LEDGER, MINUTES, ROLLUP, TEMPLATES
 from tests.command import Run, runner
 
 ROOT = Path(__file__).parents[1]
@@ -24,7 +25,7 @@ DOCS = ROOT / "docs"
 pytestmark = pytest.mark.skipif(not DOCS.is_dir(), reason="the documents are not installed")
 
 
-TABLES = [EVENTS, ROLLUP, MINUTES, LEDGER, TEMPLATES, ALIASES, CALM]
+TABLES = [EVENTS, ROLLUP, MINUTES, LEDGER, TEMPLATES, ALIASES, CALM, CHANGES]
 
 
 @pytest.mark.parametrize("table", TABLES, ids=len)
@@ -79,7 +80,29 @@ def rule_table() -> str:
     return head + "\n".join(["| name | what |", "| --- | --- |", *rows]) + "\n"
 
 
+def change_table() -> str:
+    """Which changes are recognised, by kind and product, from the signs themselves."""
+    page = (DOCS / "changes.md").read_text(encoding="utf-8")
+    head, begin, rest = page.partition(f"{CHANGES_BEGIN}\n")
+    _, end, tail = rest.partition(CHANGES_END)
+    rows = [
+        f"| {sign.kind} | {sign.product} | {sign.title} | `{sign.name}` |"
+        for sign in sorted(load_signs(), key=lambda one: (list(KINDS).index(one.kind), one.product))
+    ]
+    kinds = [f"| `{kind}` | {text} |" for kind, text in KINDS.items()]
+    table = [
+        "", "| kind | what |", "| --- | --- |", *kinds, "",
+        "| kind | product | what its line says | sign |", "| --- | --- | --- | --- |", *rows,
+        "", "",
+    ]  # fmt: skip
+    return head + begin + "\n".join(table) + end + tail
+
+
+CHANGES_BEGIN = "<!-- generated from pipeline/changes: make docs -->"
+CHANGES_END = "<!-- end of the generated part -->"
+
 GENERATED = {
+    "changes.md": change_table,
     "command-line.md": command_line,
     "formats.md": format_table,
     "rules.md": rule_table,

@@ -17,7 +17,17 @@ import polars as pl
 import pytest
 
 from pipeline.resources import resource_dir
-from pipeline.schema import ALIASES, CALM, EVENTS, LEDGER, MINUTES, ROLLUP, TIMESTAMP, Schema
+from pipeline.schema import (
+    ALIASES,
+    CALM,
+    CHANGES,
+    EVENTS,
+    LEDGER,
+    MINUTES,
+    ROLLUP,
+    TIMESTAMP,
+    Schema,
+)
 from pipeline.sql import load_queries, references, run_order
 
 CASES = Path(__file__).parent / "queries"
@@ -34,6 +44,7 @@ RAW: dict[str, Schema] = {
     },
     "aliases": {**ALIASES},
     "calm": {**CALM},
+    "changes": {**CHANGES},
     "ledger": {**LEDGER, "origin": pl.String},
     "onsets": {"finding_id": pl.String, "onset": TIMESTAMP},
     "keys": {"key_id": pl.UInt32, "text": pl.String},

@@ -10,6 +10,7 @@ import polars as pl
 
 from pipeline.diagnosis import audits, criteria, escalation, health, hypotheses, plan, statements
 from pipeline.diagnosis import chain as chains
+from pipeline.diagnosis import changes as happenings
 from pipeline.diagnosis import findings as building
 from pipeline.diagnosis.correlates import find_correlates
 from pipeline.diagnosis.coverage import EVERYTHING
@@ -19,7 +20,6 @@ from pipeline.diagnosis.understanding import not_understood, parse_coverage
 from pipeline.diagnosis.windows import Choice
 from pipeline.model import (
     SCHEMA_VERSION,
-    Change,
     Coverage,
     DataWarning,
     Finding,
@@ -80,11 +80,12 @@ def assemble(
     bounds: criteria.Bounds,
     rule: escalation.Rule,
     past: Sequence[PastIncident] | None = None,
+    sign_count: int = 0,
 ) -> Result:
     """Return the result of a run; *marts* by the names of `queries/marts`.
 
     *bounds* tells what the baseline explains, *rule* the level; *past* are earlier incidents of the
-    class, None where no history was kept.
+    class, None where no history was kept. *sign_count*: by how many signs changes were looked for.
     """
     windows = _windows(marts["window_totals"], choice, coverage)
     cuts, steps = audits.read_audit(tested.audit, marts["finding_totals"])
@@ -112,6 +113,9 @@ def assemble(
         tested.service_onsets,
     )
     found = building.with_aliases(found, marts["finding_aliases"])
+    changes = happenings.find_changes(marts["change_lines"])
+    found = happenings.with_changes_before(found, changes, marts["finding_minutes"])
+    told = happenings.shown(changes, found)
     totals = _totals(windows, tested.total_verdict, interval)
     rises = {
         one.finding_id: one.title for one in found if one.is_regression and one.kind == "error"
@@ -132,7 +136,6 @@ def assemble(
             causes=marts["stated_causes"],
         ),
     )
-    changes: list[Change] = []
     warnings = [
         *_strangers(coverage),
         *_warnings(tested.premises, choice, ledger, windows),
@@ -179,7 +182,7 @@ def assemble(
         ),
         findings=found,
         chain=chain,
-        changes=changes,
+        changes=told,
         endpoints=endpoints,
         health=health.health_of(
             found,
@@ -200,6 +203,7 @@ def assemble(
         hourly=building.hourly_points(tested.total_hourly),
         premises=list(tested.premises),
         recovery_reason=reason,
+        change_search=happenings.search_of(marts["change_lines"], changes, told, sign_count),
     )
 
 

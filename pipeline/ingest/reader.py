@@ -95,13 +95,14 @@ class Options:
     within an hour can be counted. *services* are the user's names for who writes what.
     The compiled scanner, where there is one, reads streams of *least_scanned_bytes* or more, unless
     every event is kept. *texts*: only events are kept, whatever they are, whose first line holds
-    one of them.
+    one of them. *notable*: texts for which an event is handed over, kept or not.
     """
 
     formats: tuple[Format, ...]
     zone: str | None = None
     keep_all: bool = False
     texts: tuple[str, ...] = ()
+    notable: tuple[str, ...] = ()
     now: datetime | None = None
     block_bytes: int = BLOCK_BYTES
     borders: tuple[datetime, ...] = ()
@@ -112,11 +113,15 @@ class Options:
 
 
 class Batch(NamedTuple):
-    """Events that are kept, and the counts of all: columns of `EVENTS`, `ROLLUP`, `MINUTES`."""
+    """Events that are kept, and the counts of all: columns of `EVENTS`, `ROLLUP`, `MINUTES`.
+
+    *notable*: events, kept or not, whose first line holds a text of `Options.notable`; `EVENTS`.
+    """
 
     events: pl.DataFrame
     rollup: pl.DataFrame
     minutes: pl.DataFrame
+    notable: pl.DataFrame
 
 
 @dataclass(slots=True)
@@ -332,7 +337,7 @@ class Reader:
         keys = () if self.identity.is_certain else SERVICE_KEYS
         return Scanner(
             library, profile, options.formats, options.zone, options.borders, keys,
-            self.clocks.latest,
+            self.clocks.latest, options.notable,
         )  # fmt: skip
 
     def _records(self, lines: pl.DataFrame, raw: bytes, index: int) -> pl.DataFrame:
@@ -407,6 +412,7 @@ class Reader:
             pl.DataFrame(schema=EVENTS),
             merge_rollup([by_hour.select(pl.col(n).cast(t) for n, t in ROLLUP.items())]),
             by_minute.select(pl.col(n).cast(t) for n, t in MINUTES.items()),
+            pl.DataFrame(schema=EVENTS),
         )
 
     def _process(self, records: pl.DataFrame, *, is_last: bool) -> Iterator[Batch]:
@@ -502,18 +508,16 @@ class Reader:
             events, heads.objects, self.identity, self.options.services, self.stream.name
         )
         self._count(done, events)
-        kept = self._kept(events)
-        return Batch(
-            self._detailed(kept, done, heads, profile),
-            rollup_of(events, self.options.borders),
-            minutes_of(events),
-        )
+        marked = events.with_columns(
+            is_kept=self._is_kept(), is_notable=_holds(self.options.notable)
+        ).filter(pl.col("is_kept") | pl.col("is_notable"))
+        kept, notable = self._detailed(marked, done, heads, profile)
+        return Batch(kept, rollup_of(events, self.options.borders), minutes_of(events), notable)
 
-    def _kept(self, events: pl.DataFrame) -> pl.DataFrame:
+    def _is_kept(self) -> pl.Expr:
         if self.options.texts:
-            texts = list(self.options.texts)
-            return events.filter(pl.col("payload").str.contains_any(texts).fill_null(False))
-        return events if self.options.keep_all else events.filter(is_candidate())
+            return _holds(self.options.texts)
+        return pl.lit(True) if self.options.keep_all else is_candidate()
 
     def _count(self, done: pl.DataFrame, events: pl.DataFrame) -> None:
         lines = done.group_by("source").agg(
@@ -567,9 +571,10 @@ class Reader:
 
     def _detailed(
         self, kept: pl.DataFrame, done: pl.DataFrame, heads: Heads, profile: Profile
-    ) -> pl.DataFrame:
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return those of the events *kept* that `is_kept`, and those that are `is_notable`."""
         if kept.is_empty():
-            return pl.DataFrame(schema=EVENTS)
+            return pl.DataFrame(schema=EVENTS), pl.DataFrame(schema=EVENTS)
         kept = kept.rename({"service_name": "stream_service_name"})
         details = parse.read_details(kept, heads.objects, profile.formats)
         events = with_bodies(details, done)
@@ -595,7 +600,10 @@ class Reader:
             ),
             "byte_length": pl.col("byte_end") - pl.col("byte_offset"),
         }
-        return in_order(events.with_columns(**computed))
+        events = events.with_columns(**computed)
+        if events["is_kept"].all() and not events["is_notable"].any():
+            return in_order(events), pl.DataFrame(schema=EVENTS)
+        return in_order(events.filter("is_kept")), in_order(events.filter("is_notable"))
 
     def ledger_rows(self) -> list[dict[str, object]]:
         """Return a row of `LEDGER` for each source, in stream order."""
@@ -643,6 +651,13 @@ class Reader:
             "is_reversed": tally.is_reversed,
             "notes": [*source.notes, *([WIDE_LINES_NOTE] if reading.has_wide_lines else ())],
         }
+
+
+def _holds(texts: tuple[str, ...]) -> pl.Expr:
+    """Tell of each event whether its first line holds one of *texts*."""
+    if not texts:
+        return pl.lit(False)
+    return pl.col("payload").str.contains_any(list(texts)).fill_null(False)
 
 
 def _has_traces_forward(lines: pl.Series) -> bool:

@@ -44,7 +44,7 @@ def find_events(
     Standard input, which is gone, and what is no text of single bytes are left out.
     """
     texts = tuple(text.decode("ascii") for text in search.texts)
-    again = replace(options, keep_all=True, texts=texts, borders=())
+    again = replace(options, keep_all=True, texts=texts, notable=(), borders=())
     for stream in streams:
         if search.is_exhausted:
             return

@@ -28,7 +28,7 @@
 #define API __attribute__((visibility("default")))
 #endif
 
-#define SCAN_VERSION 3
+#define SCAN_VERSION 4
 
 typedef uint8_t u8;
 typedef int32_t i32;
@@ -47,6 +47,7 @@ enum { NO = 0, YES = 1, UNSURE = 2 };
 #define MAX_AROUND 512
 #define MAX_PAIRS 16
 #define WORDS 32                /* words of severity that were met last */
+#define NOTABLE_SLOTS 32768     /* of hashes of three bytes */
 #define MAX_STREAMS 3           /* none, stdout, stderr */
 #define MICROS 1000000LL
 #define NONE INT64_MIN
@@ -296,6 +297,8 @@ typedef struct {
     i64 clock_shift; i32 has_clock_shift;        /* of times without a zone, from UTC */
     i64 near, earliest, latest;                  /* how far own times may be from the envelope's */
     i32 warn, highest;                           /* severities below *warn* are not kept */
+    const u8 *notable; i32 notable_size;         /* texts that an ordinary line is kept for, */
+    const i32 *notes; i32 note_count;            /* offset and size of each */
 } config;
 
 typedef struct { i64 begin, count, first, last; i32 stream, severity, status, name; } hour;
@@ -348,6 +351,8 @@ typedef struct {
     stream_state streams[MAX_STREAMS];
     u8 begins[MAX_PAIRS][2], pairs[8192]; /* how what is telling begins, and a bit for each two */
     i32 pair_count;
+    u8 note_steps[NOTABLE_SLOTS];                /* see `is_notable` */
+    i32 *note_heads, *note_nexts, note_reach;
     i32 *candidates[256], candidate_counts[256]; /* tests by the first byte of the text */
     word words[WORDS];
     size_t last_minute;
@@ -1354,6 +1359,59 @@ static int is_telling(const scanner *s, text t) {
     return 0;
 }
 
+static inline u32 note_hash(const u8 *at) {
+    u32 three = (u32)at[0] | (u32)at[1] << 8 | (u32)at[2] << 16;
+    return (three * 0x9E3779B1u) >> 17;
+}
+
+/* Whether a line that would be counted has one of the texts that it is kept for. The search of Wu
+   and Manber: most three bytes end in no text's beginning, and tell how far on one may end. */
+static int is_notable(const scanner *s, text t) {
+    const config *c = s->c;
+    i32 reach = s->note_reach, end = reach;
+    if (!c->note_count) return 0;
+    while (end <= t.size) {
+        u32 hash = note_hash(t.at + end - 3);
+        if (s->note_steps[hash]) {
+            end += s->note_steps[hash];
+            continue;
+        }
+        for (i32 k = s->note_heads[hash]; k >= 0; k = s->note_nexts[k]) {
+            i32 size = c->notes[2 * k + 1], at = end - reach;
+            if (size <= t.size - at && !memcmp(t.at + at, c->notable + c->notes[2 * k], (size_t)size))
+                return 1;
+        }
+        end++;
+    }
+    return 0;
+}
+
+/* Learn the texts; of each, as much counts for the steps as the shortest has. */
+static int learn_notes(scanner *s) {
+    const config *c = s->c;
+    s->note_reach = 255;
+    for (i32 k = 0; k < c->note_count; k++)
+        if (c->notes[2 * k + 1] < s->note_reach) s->note_reach = c->notes[2 * k + 1];
+    if (s->note_reach < 3) return 0;
+    s->note_heads = malloc(NOTABLE_SLOTS * sizeof(i32));
+    s->note_nexts = malloc(((size_t)c->note_count + 1) * sizeof(i32));
+    if (!s->note_heads || !s->note_nexts) return 0;
+    memset(s->note_steps, s->note_reach - 2, sizeof s->note_steps);
+    for (i32 i = 0; i < NOTABLE_SLOTS; i++) s->note_heads[i] = -1;
+    for (i32 k = 0; k < c->note_count; k++) {
+        const u8 *at = c->notable + c->notes[2 * k];
+        for (i32 end = 3; end <= s->note_reach; end++) {
+            u32 hash = note_hash(at + end - 3);
+            if (s->note_reach - end < s->note_steps[hash])
+                s->note_steps[hash] = (u8)(s->note_reach - end);
+            if (end < s->note_reach) continue;
+            s->note_nexts[k] = s->note_heads[hash];
+            s->note_heads[hash] = k;
+        }
+    }
+    return 1;
+}
+
 /* Keep all lines of a stream that wait. */
 static void keep_open(stream_state *t) { t->begun = t->seen; }
 
@@ -1548,7 +1606,7 @@ API int scan_block(scanner *s, const u8 *block, i64 size, i64 first_line, i64 fi
                     if (f.time == NONE || f.time < last->time) last->row = -1;
                 }
                 if (f.is_counted && t->is_after_whole && t->seen >= t->clear && t->before != NONE
-                    && f.time >= t->before) {
+                    && f.time >= t->before && !is_notable(s, r.payload)) {
                     i32 number = number_name(s, &f);
                     if (number < 0) return -1;
                     o = (open_line){(i32)s->row_count, f.severity, f.status, number, f.format,
@@ -1702,7 +1760,7 @@ API void scan_close(scanner *s) {
     if (!s) return;
     void *all[] = {s->scratch, s->table, s->values, s->types, s->stamps, s->rows, s->texts, s->hours,
                    s->hour_table, s->minutes, s->minute_table, s->names, s->name_table, s->letters,
-                   s->format_seen};
+                   s->format_seen, s->note_heads, s->note_nexts};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     for (int i = 0; i < 256; i++) free(s->candidates[i]);
     free(s);
@@ -1725,7 +1783,7 @@ API scanner *scan_open(const config *c) {
         scan_close(s);
         return NULL;
     }
-    if (c->above > MAX_AROUND || c->above < 1) {
+    if (c->above > MAX_AROUND || c->above < 1 || !learn_notes(s)) {
         scan_close(s);
         return NULL;
     }

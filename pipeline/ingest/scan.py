@@ -43,7 +43,7 @@ _Buffer: TypeAlias = bytes | bytearray
 _Arrow: TypeAlias = Any  # pyarrow ships no types
 
 SWITCH = "AFTERSHOCK_SCANNER"
-_VERSION = 3
+_VERSION = 4
 _LIBRARY = "_scan.so"
 
 # What the scanner says of a kept line: `UNKNOWN` leaves all to polars.
@@ -100,6 +100,8 @@ class _Config(ctypes.Structure):
         ("has_clock_shift", ctypes.c_int32), ("far", ctypes.c_int64),
         ("earliest", ctypes.c_int64), ("latest", ctypes.c_int64),
         ("warn", ctypes.c_int32), ("reserved", ctypes.c_int32),
+        ("notable", ctypes.c_void_p), ("notable_size", ctypes.c_int32),
+        ("notes", ctypes.c_void_p), ("note_count", ctypes.c_int32),
     )  # fmt: skip
 
 
@@ -333,7 +335,8 @@ class Scanner:
     """The scanner of one stream: `scan` takes its blocks in order, `counts` tells what it counted.
 
     An object that has one of *service_keys* is left to polars, as each may be of another service.
-    After *latest* lies no time.
+    After *latest* lies no time. What holds a text of *notable*, each of three bytes or more, is
+    kept.
     """
 
     def __init__(
@@ -345,6 +348,7 @@ class Scanner:
         borders: tuple[datetime, ...],
         service_keys: tuple[str, ...] = (),
         latest: datetime = LATEST,
+        notable: tuple[str, ...] = (),
     ) -> None:
         self._library = library
         defined = _define(formats, zone)
@@ -364,6 +368,8 @@ class Scanner:
         edges = array("q", [_micros(border) for border in sorted(borders)])
         programs = self._programs = defined.programs
         sets = b"".join(map(set_bytes, programs.set_numbers))
+        notes = _Pool()
+        places = array("i", [number for text in notable for number in notes.add(text)])
         # Copies, which nobody extends while the scanner reads them.
         self._memory = [
             bytes(memoryview(one).cast("B"))
@@ -371,7 +377,7 @@ class Scanner:
                 programs.code, sets, programs.entries, programs.needs_ascii, defined.numbers,
                 defined.pool.letters, defined.formats, defined.layouts, tests, objects,
                 defined.keys, defined.tells_exception, continuations, edges, defined.verbs,
-                defined.telling,
+                defined.telling, notes.letters, places,
             )
         ]  # fmt: skip
         at = [_address(one) for one in self._memory]
@@ -390,6 +396,7 @@ class Scanner:
             profile.offset_micros is not None, NEAR // timedelta(microseconds=1),
             _micros(EARLIEST), _micros(latest),
             WARN_SEVERITY, 0,
+            at[16], len(notes.letters), at[17], len(notable),
         )  # fmt: skip
         self._handle = library.scan_open(ctypes.addressof(self._config))
         if not self._handle:

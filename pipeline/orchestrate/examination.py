@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
+from pipeline.changes import load_signs
 from pipeline.detection import rate_ratio_interval, recovery
 from pipeline.diagnosis.assemble import Tested, assemble
 from pipeline.diagnosis.coverage import find_coverage
@@ -30,7 +31,7 @@ from pipeline.numbers import number_sources
 from pipeline.orchestrate.trial import MARTS, MARTS_OF_RISEN, judge
 from pipeline.redaction import Redactor, redact_fields
 from pipeline.rules.knowledge import KnowledgeBase
-from pipeline.schema import CALM
+from pipeline.schema import CALM, CHANGES
 from pipeline.sql import Session, load_queries
 from pipeline.sql import title as query_title
 
@@ -73,6 +74,7 @@ def examine(
         session.register("windows", choice.table())
         session.register("aliases", tables["aliases"])
         session.register("calm", tables.get("calm", pl.DataFrame(schema=CALM)))
+        session.register("changes", tables.get("changes", pl.DataFrame(schema=CHANGES)))
 
         def find_calm(template_ids: Sequence[str]) -> None:
             if recall is not None and template_ids:
@@ -97,6 +99,7 @@ def examine(
         _queries(choice, known),
         recovery,
         parse_rule(basis.escalation, str(basis.run.settings.get("escalation") or FILE)),
+        sign_count=len(load_signs()),
     )
     result = replace(result, calibration=basis.calibration, numbers=number_sources())
     return without_secrets(result, basis.run, redactor or Redactor())

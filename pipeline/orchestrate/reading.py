@@ -9,6 +9,7 @@ from typing import Self
 import polars as pl
 
 from pipeline import store
+from pipeline.changes import literals_of, load_signs
 from pipeline.diagnosis.windows import named_borders
 from pipeline.errors import SourceError
 from pipeline.ingest import (
@@ -26,6 +27,7 @@ from pipeline.ingest import (
 )
 from pipeline.mining import TemplateBook, fingerprint, mine
 from pipeline.model import Settings, Window
+from pipeline.orchestrate.changes import ChangeLines
 from pipeline.orchestrate.templates import Book
 from pipeline.redaction import COUNTED, Redactor, redact_columns, redact_events
 from pipeline.rules import Rule, load_rules, rule_table
@@ -59,11 +61,14 @@ _MOST_KNOWN_TEXTS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What reading one input gave: counts of all events, and where every line went."""
+    """What reading one input gave: counts of all events, where every line went, and which lines
+    tell of a change.
+    """
 
     rollup: pl.DataFrame
     minutes: pl.DataFrame
     ledger: pl.DataFrame
+    changes: pl.DataFrame
     extents: tuple[Window, ...]
 
 
@@ -87,6 +92,7 @@ def read(
     rollup, minutes = _Sum(merge_rollup), _Sum(merge_minutes)
     redactor = redactor_of(settings) if settings.redact == "store" else None
     writer = _PartWriter(staging, origin, book, redactor, rules_of(settings))
+    changes = ChangeLines(origin, redactor)
     sizes = [sum(one.size or 0 for one in stream.sources) for part in groups for stream in part]
     done, total, next_size = 0, sum(sizes), iter(sizes)
     for streams in groups:
@@ -96,6 +102,7 @@ def read(
             done += next(next_size)
             for batch in read_stream(stream, options, rows):
                 writer.add(batch)
+                changes.add(batch.notable)
                 rollup.add(batch.rollup)
                 minutes.add(batch.minutes)
         extents += _extent(rows[first_row:])
@@ -109,7 +116,7 @@ def read(
         ledger = redact_columns(ledger, redactor)
         by_hour = _redacted(by_hour, merge_rollup, redactor)
         by_minute = _redacted(by_minute, merge_minutes, redactor)
-    return Tables(by_hour, by_minute, ledger, tuple(extents))
+    return Tables(by_hour, by_minute, ledger, changes.table(), tuple(extents))
 
 
 def options_of(settings: Settings) -> Options:
@@ -118,6 +125,7 @@ def options_of(settings: Settings) -> Options:
         formats=formats_with(Path(settings.formats_dir) if settings.formats_dir else None),
         zone=settings.zone,
         keep_all=settings.keeps_all_events,
+        notable=literals_of(load_signs()),
         # The machine's clock, whatever moment a run is made for: later lines are of a wrong one.
         now=datetime.now(UTC),
         borders=named_borders(settings),

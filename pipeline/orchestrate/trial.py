@@ -50,6 +50,7 @@ from pipeline.diagnosis.windows import Choice
 from pipeline.model import Onset, Premise, Window
 
 MARTS = (
+    "change_lines",
     "correlated_endpoints",
     "correlated_pairs",
     "data_quality",

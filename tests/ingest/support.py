@@ -21,12 +21,13 @@ from pipeline.schema import EVENTS
 
 
 class Read(NamedTuple):
-    """What reading gave: columns of `EVENTS`, `ROLLUP`, `MINUTES`, `LEDGER`."""
+    """What reading gave: columns of `EVENTS`, `ROLLUP`, `MINUTES`, `LEDGER`, and `EVENTS` again."""
 
     events: pl.DataFrame
     rollup: pl.DataFrame
     minutes: pl.DataFrame
     ledger: pl.DataFrame
+    notable: pl.DataFrame
 
 
 def options(**changes: object) -> Options:
@@ -45,12 +46,13 @@ def read_paths(
     ]
     ledger = ledger_frame(rows)
     check_conservation(ledger)
-    events = pl.concat([pl.DataFrame(schema=EVENTS), *(batch.events for batch in batches)])
+    nothing, place = pl.DataFrame(schema=EVENTS), ("log_file_path", "line_number", "byte_offset")
     return Read(
-        events.sort("log_file_path", "line_number", "byte_offset"),
+        pl.concat([nothing, *(batch.events for batch in batches)]).sort(*place),
         merge_rollup([batch.rollup for batch in batches]),
         merge_minutes([batch.minutes for batch in batches]),
         ledger,
+        pl.concat([nothing, *(batch.notable for batch in batches)]).sort(*place),
     )
 
 

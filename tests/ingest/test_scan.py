@@ -50,6 +50,10 @@ def _use_it(library: ctypes.CDLL, request: pytest.FixtureRequest) -> Iterator[No
     patch.undo()
 
 
+# Of ordinary lines, those that hold one of these are handed over.
+NOTABLE = ("/a;b", "carts: 1", "<&>", "caf\u00e9", "red\x1b", "aaaaaaaa")
+
+
 def both(files: dict[str, bytes], block_bytes: int = 2**20, **changes: object) -> tuple[Read, int]:
     """Read *files* with and without the scanner, and compare; returns what was read, and how many
     events the scanner counted.
@@ -70,7 +74,8 @@ def both(files: dict[str, bytes], block_bytes: int = 2**20, **changes: object) -
         for uses_scanner in (False, True):
             asked = options(
                 keep_all=False, uses_scanner=uses_scanner, least_scanned_bytes=0,
-                block_bytes=block_bytes if uses_scanner else 2**20, **changes,
+                block_bytes=block_bytes if uses_scanner else 2**20,
+                **{"notable": NOTABLE, **changes},
             )  # fmt: skip
             found = read_files(files, asked)
             read.append(found)
@@ -395,3 +400,20 @@ def _compare(scanner: Scanner, pattern: str, text: str) -> object:
         assert isinstance(found, dict), (pattern, text)
         assert found == {name: groups[name] for name in found}, (pattern, text)
     return found
+
+
+def test_ordinary_lines_with_a_notable_text_are_handed_over_and_still_counted() -> None:
+    lines = [f"{_iso(n / 4)} INFO shop.carts: cart {n} ready" for n in range(2000)]
+    lines[700] = f"{_iso(175)} INFO shop.carts: pool is up"
+    lines[900] = f"{_iso(225)} ERROR shop.carts: pool is up"
+    lines[1999] = f"{_iso(499.75)} INFO shop.carts: end of pool"
+    texts = ("pool is up", "end of pool")
+
+    found, counted = both({"app.log": "\n".join(lines).encode()}, notable=texts)
+    without, most = both({"app.log": "\n".join(lines).encode()}, notable=())
+
+    assert found.notable["line_number"].to_list() == [701, 901, 2000]
+    assert found.events["line_number"].to_list() == [901]
+    assert without.notable.is_empty()
+    assert found.rollup.sort(pl.all()).equals(without.rollup.sort(pl.all()))
+    assert 1000 < counted < most
