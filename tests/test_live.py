@@ -47,7 +47,6 @@ def stage(finding: Finding) -> str:
     return str(finding.error_class)
 
 
-@pytest.mark.xfail(reason="rules see the innermost exception of a trace only")
 def test_every_error_of_the_chain_has_its_class(result: Result) -> None:
     """50 requests failed: 8 of them say in one trace what the other 42 say in two events."""
     assert counts(result, "enum_binding", "postgres") == [(0, TRUTH["stages"]["enum_binding"])]
@@ -64,7 +63,6 @@ def test_the_independent_faults_have_their_class(result: Result) -> None:
     assert counts(result, "timeout", "api") == [(0, failed["GET /api/reports/daily"])]
 
 
-@pytest.mark.xfail(reason="rules see the innermost exception of a trace only")
 def test_nothing_else_is_a_regression(result: Result) -> None:
     planted = {"enum_binding", "asgi_message", "timeout", "http_500", "http_503", "http_504"}
     assert {one.error_class for one in result.findings if one.is_regression} == planted

@@ -295,7 +295,8 @@ def name_errors(
     """Fill template, fingerprint and error class of *events* (columns `EVENTS`); access lines have
     none.
 
-    Rules look at distinct texts only: exception type and message, and the head of the body.
+    Rules look at distinct texts only: exception type and message, the head of the body, and the
+    exception that was raised last.
     """
     if events.is_empty():
         return events
@@ -309,18 +310,22 @@ def name_errors(
 
 
 def rule_texts(events: pl.DataFrame) -> pl.Series:
-    """Return what rules look at of each event: exception, then the head of the body.
+    """Return what rules look at of each event: exception, the head of the body, outermost exception.
 
+    Where causes come last, the head has the outermost already; Python prints it at the very end.
     Null for access lines and for what is no warning or worse.
     """
     exception = pl.concat_str(
         "exception_type", pl.col("exception_message").fill_null(""), separator=": "
     )
     head = pl.col("body").str.head(RULE_TEXT_CHARACTERS)
+    chain = pl.col("exception_chain")
+    outermost = pl.when(chain.list.len() > 1).then(chain.list.first())
+    outermost = outermost.str.head(RULE_TEXT_CHARACTERS)
     is_access = pl.col("http_response_status_code").is_not_null()
     return events.select(
         text=pl.when(~is_access & (pl.col("severity_number") >= WARN_SEVERITY)).then(
-            pl.concat_str(exception, head, separator="\n", ignore_nulls=True)
+            pl.concat_str(exception, head, outermost, separator="\n", ignore_nulls=True)
         )
     )["text"]
 
