@@ -1,6 +1,8 @@
 """What a real stack wrote in a real incident (fixtures/live) is named and counted right."""
 
+import gzip
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -122,3 +124,11 @@ def test_planted_edges_are_drawn_and_no_other(result: Result) -> None:
         drawn.add(pair)
     assert {"asgi_message", "timeout"} <= {target for _, target in drawn}
     assert any(source == "enum_binding" for source, _ in drawn)
+
+
+def test_lines_tell_nothing_of_where_they_were_made() -> None:
+    for path in (LIVE / "logs").glob("*.log.gz"):
+        text = gzip.decompress(path.read_bytes()).decode()
+        assert not re.search(r"/root/|/home/|/tmp/|\buid=", text)
+        text = text.replace("/usr/local/lib/python3.11/site-packages", "")
+        assert "site-packages" not in text
