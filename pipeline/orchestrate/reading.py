@@ -310,7 +310,7 @@ def name_errors(
 
 
 def rule_texts(events: pl.DataFrame) -> pl.Series:
-    """Return what rules look at of each event: exception, the head of the body, outermost exception.
+    """Return what rules look at of each event: exception, head of the body, outermost exception.
 
     Where causes come last, the head has the outermost already; Python prints it at the very end.
     Null for access lines and for what is no warning or worse.
