@@ -49,6 +49,7 @@ def stage(finding: Finding) -> str:
     return str(finding.error_class)
 
 
+@pytest.mark.slow
 def test_every_error_of_the_chain_has_its_class(result: Result) -> None:
     """50 requests failed: 8 of them say in one trace what the other 42 say in two events."""
     assert counts(result, "enum_binding", "postgres") == [(0, TRUTH["stages"]["enum_binding"])]
@@ -58,6 +59,7 @@ def test_every_error_of_the_chain_has_its_class(result: Result) -> None:
     assert counts(result, "timeout", "worker") == [(0, TRUTH["stages"]["timeout"])]
 
 
+@pytest.mark.slow
 def test_the_independent_faults_have_their_class(result: Result) -> None:
     failed = {one["endpoint"]: one["candidate_failures"] for one in TRUTH["endpoints"]}
     assert counts(result, "timeout", "nginx") == [(0, failed["GET /api/quotes"])]
@@ -65,6 +67,7 @@ def test_the_independent_faults_have_their_class(result: Result) -> None:
     assert counts(result, "timeout", "api") == [(0, failed["GET /api/reports/daily"])]
 
 
+@pytest.mark.slow
 def test_nothing_else_is_a_regression(result: Result) -> None:
     planted = {"enum_binding", "asgi_message", "timeout", "http_500", "http_503", "http_504"}
     assert {one.error_class for one in result.findings if one.is_regression} == planted
@@ -72,6 +75,7 @@ def test_nothing_else_is_a_regression(result: Result) -> None:
     assert [one.is_regression for one in steady] == [False]
 
 
+@pytest.mark.slow
 def test_lines_are_read(result: Result) -> None:
     assert (result.coverage.parse_coverage or 0.0) > 0.998
     assert {one.error_class for one in result.findings if one.kind == "error"} >= {
@@ -79,6 +83,7 @@ def test_lines_are_read(result: Result) -> None:
     }
 
 
+@pytest.mark.slow
 def test_endpoints_have_exact_denominators(result: Result) -> None:
     found = {
         f"{one.http_request_method} {one.http_route.replace('{id}', '{number}')}": {
@@ -97,6 +102,7 @@ def test_endpoints_have_exact_denominators(result: Result) -> None:
     assert found == told
 
 
+@pytest.mark.slow
 def test_health_checks_are_listed_as_working(result: Result) -> None:
     working = [one.text for one in result.health.working]
     asked = {one["endpoint"]: one["candidate_requests"] for one in TRUTH["endpoints"]}
@@ -104,6 +110,7 @@ def test_health_checks_are_listed_as_working(result: Result) -> None:
         assert f"{check} answered {asked[check]} requests, none with a failure" in working
 
 
+@pytest.mark.slow
 @pytest.mark.xfail(reason="access lines with full seconds are taken to be earlier than they are")
 def test_planted_edges_are_drawn_and_no_other(result: Result) -> None:
     """Edges in the direction of time, with the lag of the processes' own clocks; at least two."""
