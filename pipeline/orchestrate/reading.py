@@ -320,8 +320,8 @@ def rule_texts(events: pl.DataFrame) -> pl.Series:
     )
     head = pl.col("body").str.head(RULE_TEXT_CHARACTERS)
     chain = pl.col("exception_chain")
-    outermost = pl.when(chain.list.len() > 1).then(chain.list.first())
-    outermost = outermost.str.head(RULE_TEXT_CHARACTERS)
+    last = chain.list.first().str.head(RULE_TEXT_CHARACTERS)
+    outermost = pl.when(chain.list.len() > 1).then(last)
     is_access = pl.col("http_response_status_code").is_not_null()
     return events.select(
         text=pl.when(~is_access & (pl.col("severity_number") >= WARN_SEVERITY)).then(
