@@ -52,7 +52,9 @@ def remediation_of(
     verified = {one.scope["finding_id"]: one for one in criteria if "finding_id" in one.scope}
     risen = [one for one in regressions(findings) if one.finding_id in verified]
     shares = _shares(risen, chain)
-    reached = _followers({one.finding_id for one in risen if one.kind == "error"}, chain)
+    reached = {
+        name for one in risen if one.kind == "error" for name in _ways(one.finding_id, chain)
+    }
     found = [one for one in risen if one.kind == "error" or one.finding_id not in reached]
     found.sort(key=lambda one: (one.kind != "error", -(shares[one.finding_id] or 0.0),
                                 one.finding_id))  # fmt: skip
@@ -79,43 +81,42 @@ def _shares(risen: Sequence[Finding], chain: Chain) -> dict[str, float | None]:
 
 def _answered(start: str, excess: Mapping[str, float], chain: Chain) -> float:
     """Return the excess that goes when *start* goes: its own, and of each finding that follows it
-    the largest product of shares on a way there. What is only a hypothesis is no way.
+    as much as followed it.
+    """
+    followers = _ways(start, chain)
+    return excess[start] + sum(
+        excess.get(name, 0.0) * share for name, (share, _) in sorted(followers.items())
+    )
+
+
+def _ways(start: str, chain: Chain) -> dict[str, tuple[float, str]]:
+    """Return for each finding that follows *start* the largest product of shares on a way there,
+    and the weaker grade of that way. What is only a hypothesis is no way.
     """
     ids = {node.node_id: node.finding_id for node in chain.nodes}
-    ways: defaultdict[str, list[tuple[str, float]]] = defaultdict(list)
+    links: defaultdict[str, list[ChainEdge]] = defaultdict(list)
     for edge in _carrying(chain):
-        ways[edge.source].append((edge.target, min(edge.share, 1.0)))
-    shares = {node: 1.0 for node, finding in ids.items() if finding == start}
-    waiting = list(shares)
+        links[edge.source].append(edge)
+    best = {node: (1.0, "observed") for node, finding in ids.items() if finding == start}
+    waiting = list(best)
     while waiting:
         at = waiting.pop()
-        for target, share in ways[at]:
-            reached = shares[at] * share
-            if reached > shares.get(target, 0.0) + 1e-9:
-                shares[target] = reached
-                waiting.append(target)
-    followers = {ids[node]: share for node, share in shares.items() if ids.get(node) != start}
-    return excess[start] + sum(
-        excess.get(name, 0.0) * share for name, share in sorted(followers.items(), key=str) if name
-    )
+        for edge in links[at]:
+            share = best[at][0] * min(edge.share, 1.0)
+            if share > best.get(edge.target, (0.0, ""))[0] + 1e-9:
+                grade = best[at][1] if edge.grade == "observed" else edge.grade
+                best[edge.target] = (share, grade)
+                waiting.append(edge.target)
+    found: dict[str, tuple[float, str]] = {}
+    for node, way in best.items():
+        name = ids.get(node)
+        if name is not None and name != start:
+            found[name] = max(way, found.get(name, (0.0, "")))
+    return found
 
 
 def _carrying(chain: Chain) -> list[ChainEdge]:
     return [edge for edge in chain.edges if edge.grade != "hypothesis"]
-
-
-def _followers(starts: set[str], chain: Chain) -> set[str]:
-    """Return the findings that lie on a way from one of *starts*, these left out."""
-    ids = {node.node_id: node.finding_id for node in chain.nodes}
-    reached = {node for node, finding in ids.items() if finding in starts}
-    waiting = list(reached)
-    while waiting:
-        at = waiting.pop()
-        for edge in _carrying(chain):
-            if edge.source == at and edge.target not in reached:
-                reached.add(edge.target)
-                waiting.append(edge.target)
-    return {name for node in reached if (name := ids.get(node)) is not None} - starts
 
 
 class _Plan:
@@ -133,32 +134,36 @@ class _Plan:
         self._shares = shares
         self._before = self._predecessors(chain)
 
-    def _predecessors(self, chain: Chain) -> dict[str, tuple[Finding, ChainEdge]]:
-        """Return for each finding the one that most of its events follow, and by which edge."""
-        ids = {node.node_id: node.finding_id for node in chain.nodes}
-        known = {one.finding_id: one for one in self._found}
-        before: dict[str, tuple[Finding, ChainEdge]] = {}
-        for edge in sorted(_carrying(chain), key=lambda one: (-one.share, one.source)):
-            source, target = known.get(ids.get(edge.source) or ""), ids.get(edge.target)
-            if source is not None and target in known and target != source.finding_id:
-                before.setdefault(target, (source, edge))
+    def _predecessors(self, chain: Chain) -> dict[str, tuple[Finding, float, str]]:
+        """Return for each finding the one that most of its events follow, which share, and the
+        grade. Of two that lie on one way the later is named: it alone need not be mended.
+        """
+        before: dict[str, tuple[Finding, float, str]] = {}
+        for one in reversed(self._found):
+            for name, (share, grade) in _ways(one.finding_id, chain).items():
+                if name not in before or share > before[name][1] + 1e-9:
+                    before[name] = (one, share, grade)
         return before
 
     def contain(self, changes: Sequence[Change]) -> list[Remediation]:
         """Return what can be taken back or left, where the logs name it."""
-        actions = []
+        actions: dict[str, Remediation] = {}
         for one in self._found:
-            actions += [
+            made = [
                 self._action(one, "contain", _take_back(change, one), "this input")
                 for change in changes
                 if _is_just_before(change, one)
             ]
-            actions += [
+            made += [
                 self._action(one, "contain", _leave(value, one), "this input", value.share)
                 for value in one.correlates
                 if _is_place(value)
             ]
-        return actions
+            # One change or place may be of many findings: it is asked once, for what it answers
+            # most of.
+            for action in made:
+                actions.setdefault(action.action.partition(":")[0], action)
+        return list(actions.values())
 
     def repair(self, one: Finding) -> Remediation:
         """Return the action that answers one finding."""
@@ -169,8 +174,8 @@ class _Plan:
             checked = f"{action.undone_if}; or if the check bears out no hypothesis of {source}"
             action = replace(action, then=known.remedy[0], undone_if=checked)
         if one.finding_id in self._before:
-            first, edge = self._before[one.finding_id]
-            action = replace(action, follows=first.finding_id, follows_share=min(edge.share, 1.0))
+            first, share, _ = self._before[one.finding_id]
+            action = replace(action, follows=first.finding_id, follows_share=share)
         return action
 
     def validate(self) -> list[Remediation]:
@@ -217,9 +222,9 @@ class _Plan:
         if phase == "validate":
             return f"nothing is done about {called(one)}, and {passes} all the same"
         if phase == "repair" and one.finding_id in self._before:
-            first, edge = self._before[one.finding_id]
-            share = f"{min(edge.share, 1.0) * 100:.0f} % of {called(one)} follows it"
-            return f"{called(first)} is mended first, which {share} ({edge.grade}), and {passes}"
+            first, share, grade = self._before[one.finding_id]
+            part = f"{share * 100:.0f} % of {called(one)} follow"
+            return f"{called(first)} is mended first, which {part} ({grade}), and {passes}"
         if not one.is_ongoing and one.last_seen is not None:
             return (
                 f"{passes} before it is begun: {called(one)} was last seen "

@@ -394,6 +394,7 @@ class ActionView:
     then: Untrusted
     answers: Link
     share: str
+    has_share: bool
     source: Untrusted
     undone_if: Untrusted
     verified_by: Untrusted

@@ -77,10 +77,27 @@ def test_what_follows_another_is_unnecessary_once_that_is_mended() -> None:
     )["repair"]
 
     assert (second.follows, second.follows_share) == ("a", 0.93)
-    assert second.undone_if.startswith("a is mended first, which 93 % of b follows it (supported)")
+    assert second.undone_if.startswith("a is mended first, which 93 % of b follow (supported)")
     assert second.verified_by in second.undone_if
     assert first.follows is None
     assert first.undone_if.startswith(f"{first.verified_by} passes on 3 covered hours before")
+
+
+def test_a_way_over_a_status_counts_with_the_product_of_its_shares() -> None:
+    status = rise("s", "api", 90, kind="failed_request", title="HTTP 500 answers")
+    chain = linked(0.9, "observed")
+    nodes = [*chain.nodes, ChainNode("n-s", "status", "HTTP 500", "s")]
+    edges = [
+        replace(chain.edges[0], source="n-a", target="n-s"),
+        replace(chain.edges[0], source="n-s", target="n-b", share=0.8, grade="supported"),
+    ]
+    found = [rise("a", "api", 90), status, rise("b", "api", 70)]
+
+    first, second = planned(found, replace(chain, nodes=nodes, edges=edges))["repair"]
+
+    assert (first.answers, second.follows) == ("a", "a")
+    assert second.follows_share == pytest.approx(0.72)
+    assert "72 % of b follow (supported)" in second.undone_if
 
 
 def test_a_hypothesis_makes_nothing_unnecessary() -> None:
@@ -141,12 +158,14 @@ def test_a_change_just_before_and_a_place_that_all_come_from_can_be_contained() 
             (9, "api", "restart"),
         ]
     ]
-    found = planned([finding], Chain([], [], [], []), changes)["contain"]
+    # The other came after the same change, which is asked about once.
+    after = replace(finding, finding_id="b", error_class="b", candidate_count=20, correlates=[])
+    found = planned([finding, after], Chain([], [], [], []), changes)["contain"]
 
     assert len(found) == 2
     assert "deploy of api at 2026-03-06 02:05 UTC" in found[0].action
     assert "container api-2" in found[1].action and "97 % of a" in found[1].action
-    assert found[1].expected_excess_share == pytest.approx(0.97)
+    assert found[1].expected_excess_share == pytest.approx(0.97 * 0.6)
 
 
 @pytest.mark.parametrize("key", ["action", "answers", "undone_if", "verified_by"])

@@ -49,6 +49,7 @@ def _action(basis: Basis, one: Remediation) -> ActionView:
         then=Untrusted(one.then or ""),
         answers=basis.link(one.answers) or Link(Untrusted(one.answers), ""),
         share=percent(one.expected_excess_share),
+        has_share=one.expected_excess_share is not None,
         source=Untrusted(one.source),
         undone_if=Untrusted(one.undone_if),
         verified_by=Untrusted(one.verified_by),
