@@ -92,7 +92,8 @@ class Settings:
     names for who writes what, `GLOB=NAME` or `NAME`. *redact*: secrets are taken out of what is
     stored, only of what is reported, or not at all; *redact_pii*: personal data too, with
     *redaction_key* so that equal values stay equal. *templates*: output of an earlier run, whose
-    ids stay. *escalation*: a file with the rule that gives the level.
+    ids stay. *escalation*: a file with the rule that gives the level. *facts*: files and folders of
+    what was captured beside the logs.
     """
 
     baseline: tuple[str, ...] = ("auto",)
@@ -114,6 +115,7 @@ class Settings:
     redaction_key: str | None = field(default=None, repr=False)
     templates: str | None = None
     escalation: str | None = None
+    facts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -619,11 +621,37 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class HealthStatement:
-    """One statement about a component with the query that it rests on."""
+    """One statement about a component with the query that it rests on; *source* is the captured
+    file (`facts[].file_name`) that it is from, null where it is from the logs.
+    """
 
     component: str
     text: str
     query_id: str | None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FactFile:
+    """One file that was captured beside the logs, or the *problem* for which it was not read.
+
+    *captured_at* is when, *captured_after* the newest time in it; null: not known. *when* is where
+    the capture lies to the candidate window. *excerpt* is its beginning, as it is, where the file
+    is of no known kind: hostile text.
+    """
+
+    file_name: str
+    sha256: str | None
+    byte_count: int | None
+    kind: str
+    record_count: int
+    captured_at: datetime | None
+    captured_after: datetime | None
+    time_origin: str | None
+    when: Literal["before", "within", "after", "unknown"]
+    problem: str | None
+    notes: list[str]
+    excerpt: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -820,3 +848,4 @@ class Result:
     numbers: list[NumberSource] = field(default_factory=list)
     recovery_reason: str = ""  # why there is no estimate
     change_search: ChangeSearch | None = None  # null: a run of a version that did not look
+    facts: list[FactFile] = field(default_factory=list)  # captured beside the logs

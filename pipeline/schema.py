@@ -139,6 +139,33 @@ CHANGES: Schema = {
     "byte_length": pl.Int64,
 }
 
+# What a user captured beside the logs: a row a file, and a row a measure of a record in it.
+FACTS: Schema = {
+    "file_name": pl.String,
+    "sha256": pl.String,
+    "byte_count": pl.Int64,
+    "kind": pl.String,
+    "answers": pl.List(pl.String),
+    "record_count": pl.Int64,
+    "captured_at": TIMESTAMP,
+    "captured_after": TIMESTAMP,
+    "time_origin": pl.String,
+    "problem": pl.String,
+    "notes": pl.List(pl.String),
+    "excerpt": pl.String,
+}
+
+MEASURES: Schema = {
+    "file_name": pl.String,
+    "record_number": pl.Int64,
+    "shape": pl.String,
+    "subject": pl.String,
+    "component": pl.String,
+    "measure": pl.String,
+    "number": pl.Float64,
+    "text": pl.String,
+}
+
 LEDGER: Schema = {
     "log_file_path": pl.String,
     "service_name": pl.String,

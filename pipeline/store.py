@@ -26,6 +26,7 @@ TABLES = ("rollup", "minutes", "ledger", "changes")
 WINDOWS = "windows"
 DOCUMENTS = ("result.json", "report.html", "report.md", "criteria.toml")
 TEMPLATES, ALIASES, CALM, EVIDENCE = "templates", "aliases", "calm", "evidence"
+CAPTURED = ("facts", "measures")
 # The key in the metadata of `windows.parquet` of what else a run was made with.
 _METADATA = b"aftershock"
 
@@ -49,7 +50,7 @@ class Staging:
         parts.append(path)
 
     def write_table(self, name: str, table: pl.DataFrame) -> Path:
-        """Write the table *name* (one of `TABLES`, or `EVIDENCE`)."""
+        """Write the table *name* (one of `TABLES` or `CAPTURED`, or `EVIDENCE`)."""
         path = self.folder / f"{name}.parquet"
         write_table(path, table)
         return path
@@ -173,7 +174,7 @@ def run_files(folder: Path) -> RunFiles:
     events: dict[str, list[Path]] = {}
     for path in sorted((folder / EVENTS_FOLDER).glob("*-*.parquet")):
         events.setdefault(path.name.partition("-")[0], []).append(path)
-    names = (*TABLES, WINDOWS, TEMPLATES, ALIASES, CALM, EVIDENCE)
+    names = (*TABLES, WINDOWS, TEMPLATES, ALIASES, CALM, EVIDENCE, *CAPTURED)
     tables = {name: folder / f"{name}.parquet" for name in names}
     return RunFiles(folder, events, {name: at for name, at in tables.items() if at.exists()})
 

@@ -17,7 +17,18 @@ from pipeline.ingest import load_formats
 from pipeline.ingest.envelopes import load_envelopes
 from pipeline.redaction.rules import load_redactions
 from pipeline.rules import load_rules
-from pipeline.schema import ALIASES, CALM, CHANGES, EVENTS, LEDGER, MINUTES, ROLLUP, TEMPLATES
+from pipeline.schema import (
+    ALIASES,
+    CALM,
+    CHANGES,
+    EVENTS,
+    FACTS,
+    LEDGER,
+    MEASURES,
+    MINUTES,
+    ROLLUP,
+    TEMPLATES,
+)
 from tests.command import Run, runner
 
 ROOT = Path(__file__).parents[1]
@@ -25,7 +36,7 @@ DOCS = ROOT / "docs"
 pytestmark = pytest.mark.skipif(not DOCS.is_dir(), reason="the documents are not installed")
 
 
-TABLES = [EVENTS, ROLLUP, MINUTES, LEDGER, TEMPLATES, ALIASES, CALM, CHANGES]
+TABLES = [EVENTS, ROLLUP, MINUTES, LEDGER, TEMPLATES, ALIASES, CALM, CHANGES, FACTS, MEASURES]
 
 
 @pytest.mark.parametrize("table", TABLES, ids=len)

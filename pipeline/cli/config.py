@@ -217,7 +217,9 @@ def _checked(
         value = [value]
     problem = _mistyped(option, value)
     if problem is None:
-        if isinstance(option.type, click.Path):
+        if isinstance(option.type, click.Path) and option.multiple:
+            value = [_from_folder(config.path, one) for one in value]
+        elif isinstance(option.type, click.Path):
             value = _from_folder(config.path, value)
         elif key == "baseline":
             value = [

@@ -28,6 +28,7 @@ COMMANDS = {
         "run": ("runs", "Compare logs with a baseline, and report."),
         "report": ("runs", "Write the documents of a finished run again."),
         "ingest": ("runs", "Only read logs into Parquet tables."),
+        "collect": ("collect", "Capture the state of containers and host."),
     },
     "Look into a finished run": {
         "show": ("examine", "Show one finding with its lines."),

@@ -21,6 +21,7 @@ def options(*given: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callab
 # Which heading of the help an option stands below; those that are nowhere here come last.
 SECTIONS = {
     "What is compared": ("--baseline", "--since", "--until", "--now", "--tz"),
+    "What is read beside the logs": ("--facts",),
     "How logs are read": (
         "--formats",
         "--rules",
@@ -154,6 +155,15 @@ TEMPLATES = click.option(
     metavar="DIR",
     help="Output folder of an earlier run, or its templates.parquet: templates and findings keep "
     "the ids that they had there, also after an update of this program.",
+)
+FACTS = click.option(
+    "--facts",
+    "facts",
+    multiple=True,
+    metavar="PATH",
+    type=click.Path(),
+    help="Folder, or file, of what was captured beside the logs (repeatable): docker inspect, "
+    "kubectl get pods -o json, probe results, any CSV, JSON or text; analyze collect makes one.",
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 STRICT = click.option("--strict", is_flag=True, help="Fail when any source cannot be read.")

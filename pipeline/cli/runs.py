@@ -10,6 +10,7 @@ from pipeline.cli.complete import baselines
 from pipeline.cli.group import EXIT_CODES, analyze
 from pipeline.cli.options import (
     EXIT_ZERO,
+    FACTS,
     FORMATS,
     LOGS,
     MD_LIMIT,
@@ -56,6 +57,7 @@ from pipeline.errors import ExitCode
     RULES,
     SERVICE,
     TEMPLATES,
+    FACTS,
     click.option(
         "--now",
         metavar="TIME",

@@ -77,6 +77,7 @@ def assemble(
     interval: Interval,
     run: Run,
     queries: list[QueryFacts],
+    captured: health.Captured,
     bounds: criteria.Bounds,
     rule: escalation.Rule,
     past: Sequence[PastIncident] | None = None,
@@ -85,7 +86,8 @@ def assemble(
     """Return the result of a run; *marts* by the names of `queries/marts`.
 
     *bounds* tells what the baseline explains, *rule* the level; *past* are earlier incidents of the
-    class, None where no history was kept. *sign_count*: by how many signs changes were looked for.
+    class, None where no history was kept. *sign_count*: by how many signs changes were
+    looked for. *captured*: what files beside the logs say.
     """
     windows = _windows(marts["window_totals"], choice, coverage)
     cuts, steps = audits.read_audit(tested.audit, marts["finding_totals"])
@@ -190,6 +192,7 @@ def assemble(
             _services(marts["service_minutes"]),
             gaps,
             is_decided=verdict is not Verdict.CANNOT_DECIDE,
+            captured=captured,
         ),
         evidence=statements.evidence_of(found, endpoints, windows.baseline, windows.candidate),
         remediation=plan.remediation_of(found, asked, chain, changes),
@@ -204,6 +207,7 @@ def assemble(
         premises=list(tested.premises),
         recovery_reason=reason,
         change_search=happenings.search_of(marts["change_lines"], changes, told, sign_count),
+        facts=captured.files,
     )
 
 

@@ -4,32 +4,34 @@ Nothing is said to work that was not seen at work, and what no line tells is lis
 """
 
 import re
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
 
 from pipeline.diagnosis.findings import regressions, suspected
 from pipeline.diagnosis.statements import called, endpoint_name, many
-from pipeline.model import Endpoint, Finding, Gap, Health, HealthStatement, State
+from pipeline.model import Endpoint, FactFile, Finding, Gap, Health, HealthStatement, State
 
-_UNKNOWN_FROM_LOGS = (
-    ("container state", "restarts, health checks and exit codes of containers"),
-    ("resources", "CPU, memory, disk and network use"),
-    ("database", "connections, locks, schema and migrations that no log line names"),
-    ("hanging requests", "requests that never finished: access lines are written when one ends"),
-)
-_NOT_READ = (
-    (
-        "changes",
-        "restarts, deployments, migrations and configuration changes are not read from logs",
-    ),
-    ("durations", "how long requests took is not compared"),
-)
 # Routes by which orchestrators and monitors ask whether a service is there.
 _PROBE = re.compile(
     r"(?i)/[^/]*(?:health|ready|readiness|live|liveness|ping|metrics|heartbeat)\w*$"
 )
 _FALLEN = (State.STEADY, State.DECREASED, State.GONE)
 _GAP_WORDS = {"silent": "no lines", "absent": "no lines", "thin": "far fewer lines than usual"}
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """What files that were captured beside the logs say, and which questions they answer."""
+
+    files: list[FactFile] = field(default_factory=list)
+    working: list[HealthStatement] = field(default_factory=list)
+    broken: list[HealthStatement] = field(default_factory=list)
+    unknown: list[HealthStatement] = field(default_factory=list)
+    answers: frozenset[str] = frozenset()
 
 
 def health_of(
@@ -39,29 +41,64 @@ def health_of(
     gaps: Sequence[Gap],
     *,
     is_decided: bool,
+    captured: Captured | None = None,
+    answered: Iterable[str] = (),
 ) -> Health:
     """Return the three columns. *services*: name to (events, errors) in the candidate window.
 
-    Where nothing was compared (*is_decided* false), a service that logged is not said to work.
+    Where nothing was compared (*is_decided* false), a service that logged is not said to work. What
+    was *captured* beside the logs stands first: it says most about containers. A question that
+    neither it nor the logs (*answered*) answer is listed with what would.
     """
+    captured = captured or Captured()
     risen = _services_of(regressions(findings))
     maybe = [one for one in suspected(findings) if one.state not in _FALLEN]
     doubtful = _services_of(maybe) - risen
     logged = {name: seen for name, seen in sorted(services.items()) if seen[0]}
     sound = [name for name in logged if name not in risen | doubtful and is_decided]
     return Health(
-        working=[*_answering(endpoints), *(_usual(name, *logged[name]) for name in sound)],
-        broken=[*_risen(findings), *_failing(endpoints)],
+        working=[
+            *captured.working,
+            *_answering(endpoints),
+            *(_usual(name, *logged[name]) for name in sound),
+        ],
+        broken=[*captured.broken, *_risen(findings), *_failing(endpoints)],
         unknown=[
+            *captured.unknown,
+            *_not_read(captured.files),
             *_unsure(maybe, doubtful),
             *([] if is_decided else [_untested(name, *seen) for name, seen in logged.items()]),
             *_silent(gaps),
             *([] if endpoints else [_without_requests()]),
-            *(HealthStatement(name, text, None) for name, text in _NOT_READ),
-            *(HealthStatement(name, f"not in logs: {text}", None)
-              for name, text in _UNKNOWN_FROM_LOGS),
+            *_open_questions(captured.answers | frozenset(answered)),
         ],
     )  # fmt: skip
+
+
+@cache
+def questions() -> tuple[tuple[str, str, str], ...]:
+    """Return what logs alone do not answer: name, what is not known, and what would tell it."""
+    text = (files("pipeline") / "diagnosis" / "questions.toml").read_text(encoding="utf-8")
+    rows = tomllib.loads(text)["question"]
+    return tuple((one["name"], one["unknown"], one["told_by"]) for one in rows)
+
+
+def _open_questions(answered: frozenset[str]) -> list[HealthStatement]:
+    return [
+        HealthStatement(name, f"not in this input: {unknown}; {told_by}", None)
+        for name, unknown, told_by in questions()
+        if name not in answered
+    ]
+
+
+def _not_read(captured: Sequence[FactFile]) -> list[HealthStatement]:
+    return [
+        HealthStatement(
+            "facts", f"a captured file tells nothing: {one.problem}", None, source=one.file_name
+        )
+        for one in captured
+        if one.problem is not None
+    ]
 
 
 def _services_of(findings: Iterable[Finding]) -> set[str]:

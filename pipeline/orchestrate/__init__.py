@@ -2,7 +2,7 @@
 
 Only here do the stages meet; each of them knows nothing of the others. This is also the only
 package that asks for the clock, and hands it on. One module a use: `runs` (analyze, ingest, render
-again), `metering` (how a run went), `calibration`, `demonstration`, `rulebook`; of a finished run
+again), `metering` (how a run went), `captured` (what lies beside the logs), `calibration`, `demonstration`, `rulebook`; of a finished run
 `asking` (SQL), `showing` (one finding), `comparison` (with another run), `verification` (its
 success criteria on later logs), `evidence` (samples found again; `sealing` hashes them) and
 `checking` (all computed again). What they share is in `reading` (logs to tables), `templates`
@@ -12,6 +12,7 @@ success criteria on later logs), `evidence` (samples found again; `sealing` hash
 
 from pipeline.orchestrate.asking import open_console
 from pipeline.orchestrate.calibration import calibrate
+from pipeline.orchestrate.captured import collect_facts, planned_commands
 from pipeline.orchestrate.checking import check_report
 from pipeline.orchestrate.comparison import diff, difference_code
 from pipeline.orchestrate.demonstration import demo, write_later
@@ -27,6 +28,7 @@ __all__ = [
     "analyze",
     "calibrate",
     "check_report",
+    "collect_facts",
     "default_run",
     "demo",
     "diff",
@@ -35,6 +37,7 @@ __all__ = [
     "ingest",
     "metered",
     "open_console",
+    "planned_commands",
     "render_again",
     "show",
     "verification_code",

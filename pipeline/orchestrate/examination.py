@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 
 import polars as pl
 
+from pipeline.captures import tell_captures
 from pipeline.changes import load_signs
 from pipeline.detection import rate_ratio_interval, recovery
 from pipeline.diagnosis.assemble import Tested, assemble
 from pipeline.diagnosis.coverage import find_coverage
 from pipeline.diagnosis.escalation import FILE, parse_rule, shipped_text
+from pipeline.diagnosis.health import Captured
 from pipeline.diagnosis.hypotheses import Known, risen, sought
 from pipeline.diagnosis.series import onset_table
 from pipeline.diagnosis.windows import Choice
@@ -31,7 +33,7 @@ from pipeline.numbers import number_sources
 from pipeline.orchestrate.trial import MARTS, MARTS_OF_RISEN, judge
 from pipeline.redaction import Redactor, redact_fields
 from pipeline.rules.knowledge import KnowledgeBase
-from pipeline.schema import CALM, CHANGES
+from pipeline.schema import CALM, CHANGES, FACTS, MEASURES
 from pipeline.sql import Session, load_queries
 from pipeline.sql import title as query_title
 
@@ -75,6 +77,8 @@ def examine(
         session.register("aliases", tables["aliases"])
         session.register("calm", tables.get("calm", pl.DataFrame(schema=CALM)))
         session.register("changes", tables.get("changes", pl.DataFrame(schema=CHANGES)))
+        session.register("facts", tables.get("facts", pl.DataFrame(schema=FACTS)))
+        session.register("measures", tables.get("measures", pl.DataFrame(schema=MEASURES)))
 
         def find_calm(template_ids: Sequence[str]) -> None:
             if recall is not None and template_ids:
@@ -87,6 +91,8 @@ def examine(
         for name in MARTS_OF_RISEN:
             marts[name] = session.frame(name)
         known = _known(marts["finding_totals"], tested, session)
+        files, measures = session.frame("fact_files"), session.frame("fact_measures")
+    told = tell_captures(files, measures, choice.candidate)
     result = assemble(
         marts,
         tested,
@@ -97,6 +103,7 @@ def examine(
         rate_ratio_interval,
         basis.run,
         _queries(choice, known),
+        Captured(told.files, told.working, told.broken, told.unknown, told.answers),
         recovery,
         parse_rule(basis.escalation, str(basis.run.settings.get("escalation") or FILE)),
         sign_count=len(load_signs()),

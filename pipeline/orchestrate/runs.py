@@ -23,6 +23,7 @@ from pipeline.model import (
     Verdict,
 )
 from pipeline.orchestrate.calibration import last_calibration
+from pipeline.orchestrate.captured import read_facts
 from pipeline.orchestrate.examination import Basis, basis_text, examine, without_secrets
 from pipeline.orchestrate.levels import recall_of
 from pipeline.orchestrate.reading import (
@@ -74,6 +75,7 @@ def analyze(
             "--baseline names both paths and times",
             hint="name paths only, or one window or duration",
         )
+    captured = read_facts(settings, out)
     candidate_streams = streams_of(logs, settings, out)
     baseline_streams = [streams_of([name], settings, out) for name in names]
     with store.staged(out) as staging:
@@ -82,7 +84,9 @@ def analyze(
         if names:
             inputs["baseline"] = read(baseline_streams, "baseline", settings, staging, book, tell)
         inputs["candidate"] = read([candidate_streams], "candidate", settings, staging, book, tell)
-        tables = write_tables(staging, inputs) | {"aliases": book.write(staging)}
+        tables = write_tables(staging, inputs) | {"aliases": book.write(staging)} | captured
+        for name, table in captured.items():
+            staging.write_table(name, table)
         before = [one for own in baseline_streams for one in own]
         streams = {"baseline": before, "candidate": candidate_streams}
         recall = recall_of(streams, settings, book, staging)
@@ -145,6 +149,7 @@ OPTION_OF = {
     "rules_dir": "--rules",
     "services": "--service",
     "templates": "--templates",
+    "facts": "--facts",
     "keeps_all_events": "--events all",
     "is_strict": "--strict",
     "escalation": "--escalation",

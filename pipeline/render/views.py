@@ -356,11 +356,12 @@ class ChangeView:
 
 @dataclass(frozen=True, slots=True)
 class StatementView:
-    """A statement on a component and the query behind it."""
+    """A statement on a component, the query behind it, and the captured file that it is from."""
 
     component: Untrusted
     text: Untrusted
     query_id: str
+    source: Untrusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,6 +372,20 @@ class HealthColumn:
     folded: list[StatementView]
     folded_words: str
     more: str
+
+
+@dataclass(frozen=True, slots=True)
+class FactView:
+    """A file that was captured beside the logs; *excerpt* where it is shown as it is."""
+
+    name: Untrusted
+    kind: Untrusted
+    records: str
+    size: str
+    digest: str
+    captured: Untrusted
+    notes: list[Untrusted]
+    excerpt: Untrusted | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -548,6 +563,8 @@ class ReportContext:
     working: HealthColumn = field(metadata={"help": "components that work"})
     broken: HealthColumn = field(metadata={"help": "components that do not"})
     unknown: HealthColumn = field(metadata={"help": "what the input cannot tell"})
+    facts: list[FactView] = field(metadata={"help": "files captured beside the logs"})
+    facts_more: str = field(metadata={"help": "how many more of them there are"})
     evidence: list[EvidenceView] = field(metadata={"help": "statements, borne out or not"})
     hit: list[Untrusted] = field(metadata={"help": "what fails now, to be contained first"})
     phases: list[PhaseView] = field(metadata={"help": "the plan, by phase and priority"})

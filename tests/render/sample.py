@@ -25,6 +25,7 @@ from pipeline.model import (
     Escalation,
     Evidence,
     Exclusion,
+    FactFile,
     Finding,
     Gap,
     Health,
@@ -63,6 +64,24 @@ GAP = (START + 13 * HOUR, START + 15 * HOUR)
 def wave(hour: int, level: float) -> float:
     """A day with a busy afternoon, the same every time."""
     return level * (1 + 0.45 * math.sin((hour - 4) / 24 * 2 * math.pi))
+
+
+def fact(name: str, kind: str, records: int, **given: Any) -> FactFile:
+    values: dict[str, Any] = {
+        "file_name": name,
+        "sha256": "ab12cd34" * 8,
+        "byte_count": 48_213,
+        "kind": kind,
+        "record_count": records,
+        "captured_at": None,
+        "captured_after": None,
+        "time_origin": "in the file",
+        "when": "after" if given.keys() & {"captured_at", "captured_after"} else "unknown",
+        "problem": None,
+        "notes": [],
+        "excerpt": None,
+    }
+    return FactFile(**(values | given))
 
 
 def series(
@@ -586,10 +605,21 @@ def incident() -> Result:
             broken=[
                 HealthStatement(
                     "api", "enum_binding: 679 events, 0 events in the baseline", "finding_totals"
-                )
+                ),
+                HealthStatement(
+                    "api",
+                    "not running: exited, OOMKilled, last exit 137 (container shop-api-1)",
+                    "fact_measures",
+                    "facts/inspect.json",
+                ),
             ],
             unknown=[
-                HealthStatement("resources", "not in logs: CPU, memory, disk and network use", None)
+                HealthStatement(
+                    "resources", "not in logs: CPU, memory, disk and network use", None
+                ),
+                HealthStatement(
+                    "facts", "a captured file tells nothing: a pipe: not read", None, "facts/pipe"
+                ),
             ],
         ),
         evidence=[
@@ -684,6 +714,11 @@ def incident() -> Result:
         ),
         recovery_estimate=RecoveryEstimate(1.5, 4.0, 3),
         unchanged=["e5", "w1"],
+        facts=[
+            fact("facts/inspect.json", "docker inspect", 12, captured_after=END),
+            fact("facts/pg_enum.csv", "CSV", 0, captured_at=END, excerpt="typname,label\na,b"),
+            fact("facts/pipe", "not read", 0, sha256=None, problem="a pipe: not read"),
+        ],
         numbers=[
             NumberSource(
                 "counts of a class",

@@ -1,6 +1,5 @@
 """`docs/report-sections.md` against the templates: the same sections, in the same order."""
 
-import inspect
 import re
 from pathlib import Path
 
@@ -74,7 +73,7 @@ def test_a_section_with_blanks_for_people_has_them_in_both_documents(row: list[s
 
 
 def test_what_is_not_read_is_listed_as_not_known() -> None:
-    said = inspect.getsource(health)
+    said = " ".join(f"{name} {unknown}" for name, unknown, _ in health.questions())
 
     for word in ("container state", "resources", "database", "hanging requests", "migrations"):
         assert word in said

@@ -19,7 +19,7 @@ from pipeline.render.context.chain import chain_view
 from pipeline.render.context.endpoints import endpoint_view, service_views, sources_of
 from pipeline.render.context.filters import filters
 from pipeline.render.context.header import setting, settings_lines, window_view
-from pipeline.render.context.health import column, evidence_view
+from pipeline.render.context.health import column, evidence_view, fact_view
 from pipeline.render.context.maps import change_view, heat_view, lanes_view, slope_view
 from pipeline.render.context.plan import (
     criterion_view,
@@ -156,9 +156,11 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
         unclassified_more=more_of(unclassified[caps.unclassified :]),
         rules=Untrusted(rules),
         rules_words=many(rule_count, "rule"),
-        working=column(result.health.working, caps),
-        broken=column(result.health.broken, caps),
-        unknown=column(result.health.unknown, caps),
+        working=column(result.health.working, caps, result.facts),
+        broken=column(result.health.broken, caps, result.facts),
+        unknown=column(result.health.unknown, caps, result.facts),
+        facts=[fact_view(one) for one in result.facts[: caps.facts]],
+        facts_more=count_more(len(result.facts) - caps.facts),
         evidence=[evidence_view(one) for one in result.evidence],
         hit=hit(basis),
         phases=phase_views(basis),

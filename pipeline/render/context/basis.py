@@ -36,6 +36,7 @@ class Caps:
     folded_statements: int = 50
     gaps: int = 30
     sources: int = 80
+    facts: int = 60
     slots: int = 168
     small_slots: int = 48
     request_slots: int = 84
@@ -54,6 +55,7 @@ MARKDOWN = Caps(
     unclassified=8,
     gaps=12,
     sources=30,
+    facts=12,
     folded_statements=0,
 )
 
