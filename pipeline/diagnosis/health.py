@@ -94,7 +94,10 @@ def _open_questions(answered: frozenset[str]) -> list[HealthStatement]:
 def _not_read(captured: Sequence[FactFile]) -> list[HealthStatement]:
     return [
         HealthStatement(
-            "facts", f"a captured file tells nothing: {one.problem}", None, source=one.file_name
+            "facts",
+            f"a captured file tells nothing: {one.problem}",
+            "fact_files",
+            source=one.file_name,
         )
         for one in captured
         if one.problem is not None

@@ -382,7 +382,7 @@ class FactView:
     kind: Untrusted
     records: str
     size: str
-    digest: str
+    digest: Untrusted
     captured: Untrusted
     notes: list[Untrusted]
     excerpt: Untrusted | None

@@ -618,7 +618,10 @@ def incident() -> Result:
                     "resources", "not in logs: CPU, memory, disk and network use", None
                 ),
                 HealthStatement(
-                    "facts", "a captured file tells nothing: a pipe: not read", None, "facts/pipe"
+                    "facts",
+                    "a captured file tells nothing: a pipe: not read",
+                    "fact_files",
+                    "facts/pipe",
                 ),
             ],
         ),

@@ -179,12 +179,13 @@ NO_NUMBERS = {
     "SlotRow": {"time"},
     "PremiseView": {"explains"},
     "SourceView": {"path", "service", "formats", "sha256"},
+    "FactView": {"name", "kind", "digest", "notes", "excerpt"},
 }  # fmt: skip
 # Fields that stand below a badge of their own in the page, which the test of the page sees.
 UNDER_A_BADGE = {
     "FindingRow": {"first_seen", "interval", "baseline_count", "candidate_count"},
     "Tile": {"value", "label", "query_id"},
-    "StatementView": {"component", "text", "query_id"},
+    "StatementView": {"component", "text", "query_id", "source"},
     "EvidenceView": {"statement", "query_id", "source"},
     "PremiseView": {"text", "query_id"},
     "SignView": {"text", "place", "query_id"},

@@ -10,7 +10,7 @@ from pipeline.render.context import SECTIONS
 from pipeline.resources import resource_dir
 
 PAGE = Path(__file__).parents[2] / "docs" / "report-sections.md"
-SOURCES = {"logs", "knowledge base", "rule", "people", "not known"}
+SOURCES = {"logs", "captured files", "knowledge base", "rule", "people", "not known"}
 
 
 def html_headings() -> list[str]:

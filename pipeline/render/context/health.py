@@ -58,7 +58,8 @@ def source_words(one: FactFile) -> str:
 
 def captured_words(one: FactFile) -> str:
     """Say when a file was captured, as far as that is known, and where that lies."""
-    where = f", {_WHEN[one.when]}" if _WHEN[one.when] else ""
+    words = _WHEN.get(one.when, "")
+    where = f", {words}" if words else ""
     if one.captured_at is not None:
         return f"captured {minute(one.captured_at)} UTC ({one.time_origin}){where}"
     if one.captured_after is not None:
@@ -74,7 +75,7 @@ def fact_view(one: FactFile) -> FactView:
         kind=Untrusted(one.kind),
         records=records,
         size="" if one.byte_count is None else many(one.byte_count, "byte"),
-        digest=one.sha256 or "",
+        digest=Untrusted(one.sha256 or ""),
         captured=Untrusted(captured_words(one)),
         notes=[Untrusted(text) for text in ([one.problem] if one.problem else []) + one.notes],
         excerpt=Untrusted(one.excerpt) if one.excerpt else None,
