@@ -2,12 +2,12 @@
 
 Only here do the stages meet; each of them knows nothing of the others. This is also the only
 package that asks for the clock, and hands it on. One module a use: `runs` (analyze, ingest, render
-again), `metering` (how a run went), `captured` (what lies beside the logs), `calibration`, `demonstration`, `rulebook`; of a finished run
-`asking` (SQL), `showing` (one finding), `comparison` (with another run), `verification` (its
-success criteria on later logs), `evidence` (samples found again; `sealing` hashes them) and
-`checking` (all computed again). What they share is in `reading` (logs to tables), `templates`
-(their book), `windows` (which stretches are compared), `trial` (counts to verdicts and onsets) and
-`examination` (tables to the result).
+again), `metering` (how a run went), `captured` (what lies beside the logs), `calibration`,
+`demonstration`, `rulebook`; of a finished run `asking` (SQL), `showing` (one finding), `comparison`
+(with another run), `verification` (its success criteria on later logs), `evidence` (samples found
+again; `sealing` hashes them) and `checking` (all computed again). What they share is in `reading`
+(logs to tables), `templates` (their book), `windows` (which stretches are compared), `trial`
+(counts to verdicts and onsets) and `examination` (tables to the result).
 """
 
 from pipeline.orchestrate.asking import open_console
