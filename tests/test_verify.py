@@ -199,6 +199,26 @@ def test_text_and_json_tell_the_same(incident: Path, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("share", "expected"), [(0.01, "pass"), (0.4, "fail"), (0.2, "fail")])
+def test_failed_requests_have_a_criterion_by_status_and_by_endpoint(
+    tmp_path: Path, share: float, expected: str
+) -> None:
+    rng = random.Random(21)
+    lines = requests(rng, 0, 24, 60, 0.01) + requests(rng, 24, 48, 60, 0.4)
+    write(tmp_path / "logs", {"api": lines})
+    settings = Settings(baseline=("24h",))
+    result = orchestrate.analyze([str(tmp_path / "logs")], settings, out=tmp_path / "out")
+    asked = {one.scope.get("kind", one.metric): one.criterion_id for one in result.criteria
+             if one.metric != "error_rate"}  # fmt: skip
+    assert {"failed_request", "failure_share"} <= set(asked)
+
+    found = check(tmp_path / "out", tmp_path, {"api": requests(rng, 48, 60, 60, share)})
+
+    status = {one.criterion_id: one.status for one in found.criteria}
+    assert {status[asked["failed_request"]], status[asked["failure_share"]]} == {expected}
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
