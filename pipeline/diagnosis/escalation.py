@@ -18,6 +18,8 @@ from pipeline.errors import UsageError
 from pipeline.model import Endpoint, Escalation, Finding, State, Totals, Verdict, WindowFacts
 
 FILE = "escalation.toml"
+# The level of what could not be decided is neither higher nor lower than another.
+_APART = "unknown"
 Fact = float | str | list[str] | None
 _HINT = "docs/plan.md tells what a rule holds; without --escalation the shipped one counts"
 # What each fact is called in the report, and what kind of value it has.
@@ -121,6 +123,13 @@ def parse_rule(text: str, name: str) -> Rule:
     if not isinstance(entries, list) or not entries:
         raise UsageError(f"{name}: at least one [[rule]] is needed", hint=_HINT)
     clauses = [_clause(f"{name}: rule {at}", one) for at, one in enumerate(entries, start=1)]
+    for at, one in enumerate(clauses, start=1):
+        if one.level not in (*levels, _APART):
+            close = _nearest(one.level, dict.fromkeys(levels))
+            raise UsageError(
+                f"{name}: rule {at}: level: {one.level!r} is none of levels, nor {_APART}{close}",
+                hint=_HINT,
+            )
     if clauses[-1].when:
         raise UsageError(
             f"{name}: rule {len(clauses)}: the last rule needs when = [], so that one always holds",

@@ -124,6 +124,7 @@ def test_a_rule_of_ones_own_counts_instead() -> None:
         ("levels =", "level =", "unknown key 'level'"),
         ('["calm", "call"]', '["calm", "calm"]', "levels: a list of different names"),
         ('level = "call"', 'level = ""', "rule 1: level: a text is needed"),
+        ('level = "call"', 'level = "calls"', "rule 1: level: 'calls' is none of levels"),
         ("failed_request_share", "failed_requests_share", "did you mean failed_request_share"),
         ("at_least = 0.5", "at_least = '0.5'", "rule 1, condition 1: at_least: a number is needed"),
         ("at_least = 0.5", "at_least = nan", "a number is needed"),

@@ -17,6 +17,18 @@ from tests.written_logs import Line, beats, requests, times, write
 
 SECTIONS = ("chain", "endpoints", "health", "evidence", "plan", "success", "escalation")
 KEYS = ("chain", "endpoints", "health", "evidence", "remediation", "criteria", "escalation")
+RULE = """
+levels = ["calm", "ticket", "call"]
+[[rule]]
+level = "call"
+when = [{ fact = "regressions", at_least = 50 }]
+[[rule]]
+level = "ticket"
+when = [{ fact = "failed_request_share", at_least = 0.01 }]
+[[rule]]
+level = "calm"
+when = []
+"""
 NUMBER = re.compile(r"(?<!&#)\b\d+\b")
 
 
@@ -37,9 +49,12 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder, rng = tmp_path_factory.mktemp("sections"), random.Random(7)
     calm = requests(rng, 0, 30, 30) + beats(rng, 0, 30, 20)
     write(folder / "logs", {"api": calm + failures(rng, 24, 30), "mail": beats(rng, 0, 30, 20)})
-    settings = Settings(baseline=("24h",), since="6h")
+    rule = folder / "rule.toml"
+    rule.write_text(RULE, encoding="utf-8")
+    settings = Settings(baseline=("24h",), since="6h", escalation=str(rule))
     analyze([str(folder / "logs")], settings, out=folder / "out", now="2026-03-03T00:00Z",
             documents=())  # fmt: skip
+    rule.unlink()  # the run keeps the rule that it was made with
     return documents_of(recompute(store.run_files(folder / "out")), ("html",))
 
 
@@ -56,6 +71,7 @@ def test_the_run_has_all_of_the_sections(expected: dict[str, str]) -> None:
     assert result["health"]["working"] and result["health"]["broken"]
     follows = [one["follows"] for one in result["remediation"]]
     assert any(follows) and result["criteria"]
+    assert result["escalation"]["level"] == "ticket"
     asked = {one["scope"].get("finding_id") for one in result["criteria"]}
     assert {one["answers"] for one in result["remediation"]} <= asked
     assert {one["finding_id"] for one in result["findings"] if one["is_regression"]} <= asked
