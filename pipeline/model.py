@@ -93,7 +93,8 @@ class Settings:
     stored, only of what is reported, or not at all; *redact_pii*: personal data too, with
     *redaction_key* so that equal values stay equal. *templates*: output of an earlier run, whose
     ids stay. *escalation*: a file with the rule that gives the level. *facts*: files and folders of
-    what was captured beside the logs.
+    what was captured beside the logs. *trace_paths*: whether logs whose lines name traces are read
+    a second time, for the order of the services in them; large ones only where that is asked for.
     """
 
     baseline: tuple[str, ...] = ("auto",)
@@ -116,6 +117,7 @@ class Settings:
     templates: str | None = None
     escalation: str | None = None
     facts: tuple[str, ...] = ()
+    trace_paths: Literal["auto", "on", "off"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -820,6 +822,67 @@ class CalibrationQuote:
 
 
 @dataclass(frozen=True, slots=True)
+class TraceSign:
+    """How steps of traces changed in one place of *service_name*, and what that is worth.
+
+    *kind*: spans that end with *statement* (cut_short), spans that log it (more_errors), calls from
+    *statement* of *other_service* after which this service wrote nothing (silent), or more time
+    from *statement* to *next_statement*, the other service's where one is named (slower). Counts
+    are of spans, or of calls, with the sign (null: of gaps, each has one) and in all, before and
+    since; *span_count* those that were the last of their trace to start. *nats* is a logarithm of a
+    likelihood ratio.
+    """
+
+    kind: Literal["cut_short", "more_errors", "silent", "slower"]
+    service_name: str
+    statement: str
+    next_statement: str | None
+    baseline_count: int | None
+    baseline_of: int
+    candidate_count: int | None
+    candidate_of: int
+    nats: float
+    other_service: str | None = None
+    span_count: int | None = None
+    baseline_ms: float | None = None  # geometric means
+    candidate_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstFailure:
+    """A service in which a failure may have begun: an order, not a cause.
+
+    *nats* is how much likelier its steps are if something changed in it than if nothing did, as a
+    logarithm. *since*: its signs are of traces that began at this time or later; null: of all. In
+    *trace_count* of *changed_trace_count* traces with a changed span the last to start was its own.
+    """
+
+    service_name: str
+    nats: float
+    strength: Literal["clear", "weak"]
+    since: datetime | None
+    trace_count: int
+    changed_trace_count: int
+    signs: list[TraceSign]
+
+
+@dataclass(frozen=True, slots=True)
+class Localisation:
+    """Where it began, as far as traces tell; *candidates* from the likeliest on.
+
+    *reason* says in words why nothing is known, or how the candidates are to be read.
+    *nats_by_chance* is the highest score between the halves of the baseline, where nothing failed.
+    """
+
+    status: Literal["clear", "weak", "not_known"]
+    reason: str
+    baseline_trace_count: int
+    candidate_trace_count: int
+    nats_by_chance: float | None
+    candidates: list[FirstFailure]
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """All that one run found; the typed form of ``result.json``."""
 
@@ -849,3 +912,4 @@ class Result:
     recovery_reason: str = ""  # why there is no estimate
     change_search: ChangeSearch | None = None  # null: a run of a version that did not look
     facts: list[FactFile] = field(default_factory=list)  # captured beside the logs
+    localisation: Localisation | None = None  # null: written by a version that did not look

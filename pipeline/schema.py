@@ -166,6 +166,20 @@ MEASURES: Schema = {
     "text": pl.String,
 }
 
+# Events of a sample of traces, ordinary ones too: what the order and the gaps of steps are worked
+# out from. `statement` is the place in the code or the template, with names of services masked.
+TRACED: Schema = {
+    "origin": pl.String,
+    "timestamp": TIMESTAMP,
+    "service_name": pl.String,
+    "trace_id": pl.String,
+    "span_id": pl.String,
+    "severity_number": pl.Int8,
+    "statement": pl.String,
+    "log_file_path": pl.String,
+    "line_number": pl.Int64,
+}
+
 LEDGER: Schema = {
     "log_file_path": pl.String,
     "service_name": pl.String,

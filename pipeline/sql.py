@@ -83,7 +83,7 @@ def _ordered_queries() -> tuple[str, ...]:
 _TABLES = frozenset(
     {
         "events", "rollup", "minutes", "ledger", "windows", "aliases", "calm",
-        "changes", "facts", "measures", "onsets", "keys", "patterns",
+        "changes", "facts", "measures", "traced", "onsets", "keys", "patterns",
     }
 )  # fmt: skip
 

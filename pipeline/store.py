@@ -27,6 +27,7 @@ WINDOWS = "windows"
 DOCUMENTS = ("result.json", "report.html", "report.md", "criteria.toml")
 TEMPLATES, ALIASES, CALM, EVIDENCE = "templates", "aliases", "calm", "evidence"
 CAPTURED = ("facts", "measures")
+TRACED = "traced"
 # The key in the metadata of `windows.parquet` of what else a run was made with.
 _METADATA = b"aftershock"
 
@@ -174,7 +175,7 @@ def run_files(folder: Path) -> RunFiles:
     events: dict[str, list[Path]] = {}
     for path in sorted((folder / EVENTS_FOLDER).glob("*-*.parquet")):
         events.setdefault(path.name.partition("-")[0], []).append(path)
-    names = (*TABLES, WINDOWS, TEMPLATES, ALIASES, CALM, EVIDENCE, *CAPTURED)
+    names = (*TABLES, WINDOWS, TEMPLATES, ALIASES, CALM, TRACED, EVIDENCE, *CAPTURED)
     tables = {name: folder / f"{name}.parquet" for name in names}
     return RunFiles(folder, events, {name: at for name, at in tables.items() if at.exists()})
 

@@ -28,6 +28,7 @@ from pipeline.schema import (
     MINUTES,
     ROLLUP,
     TIMESTAMP,
+    TRACED,
     Schema,
 )
 from pipeline.sql import load_queries, references, run_order
@@ -49,6 +50,7 @@ RAW: dict[str, Schema] = {
     "changes": {**CHANGES},
     "facts": {**FACTS},
     "measures": {**MEASURES},
+    "traced": {**TRACED},
     "ledger": {**LEDGER, "origin": pl.String},
     "onsets": {"finding_id": pl.String, "onset": TIMESTAMP},
     "keys": {"key_id": pl.UInt32, "text": pl.String},

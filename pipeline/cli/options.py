@@ -33,6 +33,7 @@ SECTIONS = {
         "--redact",
         "--redact-pii",
         "--redaction-key",
+        "--trace-paths",
     ),
     "Verdict and exit status": ("--fail-on", "--exit-zero", "--escalation"),
     "What is written": (
@@ -164,6 +165,15 @@ FACTS = click.option(
     type=click.Path(),
     help="Folder, or file, of what was captured beside the logs (repeatable): docker inspect, "
     "kubectl get pods -o json, probe results, any CSV, JSON or text; analyze collect makes one.",
+)
+TRACE_PATHS = click.option(
+    "--trace-paths",
+    "trace_paths",
+    type=click.Choice(["auto", "on", "off"]),
+    default="auto",
+    show_default=True,
+    help="Read logs whose lines name traces a second time, to rank services by where it began; "
+    "auto leaves out large ones.",
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 STRICT = click.option("--strict", is_flag=True, help="Fail when any source cannot be read.")

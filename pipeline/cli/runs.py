@@ -22,6 +22,7 @@ from pipeline.cli.options import (
     SERVICE,
     STRICT,
     TEMPLATES,
+    TRACE_PATHS,
     ZONE,
     options,
 )
@@ -58,6 +59,7 @@ from pipeline.errors import ExitCode
     SERVICE,
     TEMPLATES,
     FACTS,
+    TRACE_PATHS,
     click.option(
         "--now",
         metavar="TIME",

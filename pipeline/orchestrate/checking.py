@@ -13,7 +13,7 @@ from pipeline.orchestrate.runs import documents_of
 from pipeline.orchestrate.sealing import sealed
 from pipeline.redaction import Redactor
 
-_READ = ("rollup", "minutes", "ledger", "changes", store.ALIASES, store.CALM)
+_READ = ("rollup", "minutes", "ledger", "changes", store.ALIASES, store.CALM, store.TRACED)
 
 
 def check_report(

@@ -17,6 +17,7 @@ from pipeline.diagnosis.coverage import find_coverage
 from pipeline.diagnosis.escalation import FILE, parse_rule, shipped_text
 from pipeline.diagnosis.health import Captured
 from pipeline.diagnosis.hypotheses import Known, risen, sought
+from pipeline.diagnosis.localisation import localise
 from pipeline.diagnosis.series import onset_table
 from pipeline.diagnosis.windows import Choice
 from pipeline.errors import PipelineError
@@ -30,10 +31,11 @@ from pipeline.model import (
     Window,
 )
 from pipeline.numbers import number_sources
+from pipeline.orchestrate.tracing import why_not_traced
 from pipeline.orchestrate.trial import MARTS, MARTS_OF_RISEN, judge
 from pipeline.redaction import Redactor, redact_fields
 from pipeline.rules.knowledge import KnowledgeBase
-from pipeline.schema import CALM, CHANGES, FACTS, MEASURES
+from pipeline.schema import CALM, CHANGES, FACTS, MEASURES, TRACED
 from pipeline.sql import Session, load_queries
 from pipeline.sql import title as query_title
 
@@ -59,13 +61,14 @@ def examine(
     basis: Basis,
     redactor: Redactor | None = None,
     recall: Callable[[Sequence[str]], pl.DataFrame] | None = None,
+    retrace: Callable[[], pl.DataFrame] | None = None,
 ) -> Result:
     """Count, test and explain what was read: *events* by origin, *tables* by name.
 
     The same tables and basis give the same result. No text of it holds a secret as *redactor* (by
     default, one for secrets alone) knows them, unless the run was asked to leave them. *recall*
     looks for ordinary lines of templates, by their ids, in the logs; where they were looked for
-    before, they are the table *calm*.
+    before, they are the table *calm*. So does *retrace* for the lines of traces, table *traced*.
     """
     choice = basis.choice
     with Session() as session:
@@ -79,6 +82,7 @@ def examine(
         session.register("changes", tables.get("changes", pl.DataFrame(schema=CHANGES)))
         session.register("facts", tables.get("facts", pl.DataFrame(schema=FACTS)))
         session.register("measures", tables.get("measures", pl.DataFrame(schema=MEASURES)))
+        session.register("traced", tables.get("traced", pl.DataFrame(schema=TRACED)))
 
         def find_calm(template_ids: Sequence[str]) -> None:
             if recall is not None and template_ids:
@@ -92,6 +96,16 @@ def examine(
             marts[name] = session.frame(name)
         known = _known(marts["finding_totals"], tested, session)
         files, measures = session.frame("fact_files"), session.frame("fact_measures")
+        not_traced = why_not_traced(
+            basis.run.settings,
+            choice,
+            session.frame("trace_totals"),
+            marts["ledger_sources"],
+            has_risen=bool(tested.onsets),
+        )
+        if retrace is not None and not_traced is None:
+            session.register("traced", retrace())
+        localisation = localise(session.frame("trace_steps"), not_traced)
     told = tell_captures(files, measures, choice.candidate)
     result = assemble(
         marts,
@@ -108,7 +122,12 @@ def examine(
         parse_rule(basis.escalation, str(basis.run.settings.get("escalation") or FILE)),
         sign_count=len(load_signs()),
     )
-    result = replace(result, calibration=basis.calibration, numbers=number_sources())
+    result = replace(
+        result,
+        calibration=basis.calibration,
+        numbers=number_sources(),
+        localisation=localisation,
+    )
     return without_secrets(result, basis.run, redactor or Redactor())
 
 

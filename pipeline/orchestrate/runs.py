@@ -36,6 +36,7 @@ from pipeline.orchestrate.reading import (
 )
 from pipeline.orchestrate.sealing import seal, sealed
 from pipeline.orchestrate.templates import open_book
+from pipeline.orchestrate.tracing import retrace_of
 from pipeline.orchestrate.windows import choose, moment_of
 from pipeline.redaction import find_secrets
 
@@ -96,7 +97,9 @@ def analyze(
         basis = without_secrets(basis, run, redactor_of(settings))
         staging.write_windows(choice.table(), basis_text(basis))
         tell("comparing")
-        result = examine(staging.event_parts, tables, basis, redactor_of(settings), recall)
+        retrace = retrace_of(streams, settings, choice, staging)
+        redactor = redactor_of(settings)
+        result = examine(staging.event_parts, tables, basis, redactor, recall, retrace)
         evidence = seal(result, [*candidate_streams, *before])
         staging.write_table(store.EVIDENCE, evidence)
         result = sealed(result, evidence)
@@ -150,6 +153,7 @@ OPTION_OF = {
     "services": "--service",
     "templates": "--templates",
     "facts": "--facts",
+    "trace_paths": "--trace-paths",
     "keeps_all_events": "--events all",
     "is_strict": "--strict",
     "escalation": "--escalation",
