@@ -56,7 +56,8 @@ def localise(
     }
     reason = not_asked or _too_little(counted, steps)
     if reason:
-        return Localisation("not_known", reason, counted["baseline"], counted["candidate"], None, [])
+        before, now = counted["baseline"], counted["candidate"]
+        return Localisation("not_known", reason, before, now, None, [])
     by_chance = _by_chance(steps, priors)
     found = _ranked(steps, priors, by_chance)
     status = "not_known"
@@ -176,12 +177,11 @@ def _votes(steps: pl.DataFrame, signs: Sequence[TraceSign], start: int) -> pl.Da
             rows = rows.filter(pl.col("callee").ne_missing(pl.col("changed"))).with_columns(
                 span_start=pl.col("timestamp")
             )
-        parts.append(
-            rows.select(*SPAN, service_name="changed", begun="span_start", sign="sign")
-        )
+        parts.append(rows.select(*SPAN, service_name="changed", begun="span_start", sign="sign"))
     votes = pl.concat(parts).unique()
-    # Of spans that started at once the one of the first name: any rule does, if it is a fixed one.
-    last = votes.sort("begun", "service_name", descending=[True, False]).group_by("trace_id").first()
+    # Of spans that started at once, the one of the first name: any rule does if it is a fixed one.
+    latest = votes.sort("begun", "service_name", descending=[True, False])
+    last = latest.group_by("trace_id").first()
     votes = votes.join(last.select("trace_id", last_service="service_name"), on="trace_id")
     return votes.with_columns(is_last=pl.col("service_name") == pl.col("last_service"))
 

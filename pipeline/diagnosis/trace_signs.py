@@ -18,6 +18,7 @@ PARTS = 8
 SPAN = ["trace_id", "span_key"]
 STEP = ["service_name", "statement"]
 CALL = ["service_name", "statement", "next_statement"]
+_UNIT = 2.0**16
 _HOP = ["service_name", "statement", "follow_service", "follow_statement"]
 
 
@@ -69,7 +70,8 @@ class _Counts:
 def _by_part(table: pl.DataFrame, keys: Sequence[str], values: Sequence[str]) -> dict[Key, _Counts]:
     """Turn rows by *keys* and `part` into counts by key."""
     found: dict[Key, _Counts] = {}
-    for row in table.select(*keys, "part", *values).iter_rows():
+    # What is added up in Python is added in one order: the last digit of a sum depends on it.
+    for row in table.select(*keys, "part", *values).sort(*keys, "part").iter_rows():
         key, part, numbers = row[: len(keys)], row[len(keys)], row[len(keys) + 1 :]
         counts = found.get(key)
         if counts is None:
@@ -92,10 +94,13 @@ class StepCounts:
 
     @classmethod
     def of(cls, steps: pl.DataFrame, priors: Priors) -> "StepCounts":
+        """Count *steps*, the answer of `trace_steps`."""
         went_on = steps.filter(pl.col("next_statement").is_not_null())
         span = pl.struct(SPAN).n_unique().alias("spans")
         log_gap = (pl.col("gap_ms").clip(0) + priors.tick_ms).log()
-        hops = steps.filter(pl.col("gap_ms").is_not_null()).with_columns(log_gap=log_gap)
+        # In whole numbers, so that no sum depends on the order of its rows.
+        fixed = (log_gap * _UNIT).round().cast(pl.Int64)
+        hops = steps.filter(pl.col("gap_ms").is_not_null()).with_columns(log_gap=fixed)
         count = pl.len().alias("count")
         return cls(
             ends=_by_part(
@@ -293,9 +298,11 @@ class _Hop:
 
     @classmethod
     def of(cls, key: Key, counts: _Counts, start: int) -> "_Hop | None":
-        (before, sum_before, squares_before), (now, sum_now, squares_now) = counts.sums(start)
+        (before, *of_before), (now, *of_now) = counts.sums(start)
         if before < 2 or now < 2:
             return None
+        sum_before, sum_now = of_before[0] / _UNIT, of_now[0] / _UNIT
+        squares_before, squares_now = of_before[1] / _UNIT**2, of_now[1] / _UNIT**2
         within = squares_before - sum_before**2 / before + squares_now - sum_now**2 / now
         return cls(
             key,

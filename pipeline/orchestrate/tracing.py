@@ -9,6 +9,7 @@ is by a checksum of the trace's id, so that it is the same in every run and whol
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -31,7 +32,7 @@ _RISEN_BYTES, _CALM_BYTES = 256 * 2**20, 64 * 2**20
 MAX_STEPS = 2000
 MAX_STATEMENT_CHARACTERS = 200
 # The ids themselves say nothing of the statement, and stand in front of many.
-_IDS = r"(?i)^(?:\W*(?:trace|span|request|correlation)[ _-]?id\W*[:=]\W*\S+\s*)+"
+_IDS = r"(?i)^(?:[\[({, ]*(?:trace|span|request|correlation)[ _-]?id\s*[:=]\s*\S+\s*)+"
 _COLUMNS = (
     "timestamp", "observed_timestamp", "service_name", "trace_id", "span_id", "severity_number",
     "scope_name", "exception_type", "body", "log_file_path", "line_number",
@@ -43,7 +44,7 @@ class Retrace:
     """Where to look again: *streams* by origin, read as they were."""
 
     streams: Mapping[str, Sequence[Stream]]
-    kept: Mapping[str, Sequence[str]]
+    kept: Mapping[str, Sequence[Path]]
     options: Options
     choice: Choice
     redactor: Redactor | None
@@ -51,12 +52,16 @@ class Retrace:
 
     def __call__(self) -> pl.DataFrame:
         """Return the events of sampled traces, columns `schema.TRACED`; write them, too."""
-        parts = [
+        nothing = Sample().steps().with_columns(origin=pl.lit(None, pl.String))
+        parts = [nothing] + [
             sample.steps().with_columns(origin=pl.lit(origin))
             for origin in self.streams
             for sample in self._sampled(origin)
         ]
-        found = with_statements(pl.concat(parts)) if parts else pl.DataFrame(schema=TRACED)
+        found = pl.concat(parts)
+        if self.redactor is not None:
+            found, _ = redact_events(found, self.redactor)
+        found = with_statements(found)
         found = found.sort("origin", "timestamp", "log_file_path", "line_number")
         self.staging.write_table(store.TRACED, found)
         return found
@@ -72,8 +77,6 @@ class Retrace:
             )
             if traced.is_empty():
                 continue
-            if self.redactor is not None:
-                traced, _ = redact_events(traced, self.redactor)
             for name in names:
                 inside = pl.any_horizontal(
                     pl.col("timestamp").is_between(start, end, closed="left")
@@ -134,10 +137,9 @@ class Sample:
         if not self._parts:
             return pl.DataFrame(schema={name: EVENTS[name] for name in _COLUMNS})
         self._narrow()
-        order = ["timestamp", "log_file_path", "line_number"]
-        return (
-            self._parts[0].sort(order).group_by("trace_id", maintain_order=True).head(MAX_STEPS)
-        ).drop("checksum")
+        ordered = self._parts[0].sort("timestamp", "log_file_path", "line_number")
+        firsts = ordered.group_by("trace_id", maintain_order=True).head(MAX_STEPS)
+        return firsts.select(_COLUMNS)
 
 
 def with_statements(events: pl.DataFrame) -> pl.DataFrame:
@@ -204,5 +206,5 @@ def retrace_of(
     """Return what reads traces of *streams*, by origin, again."""
     staging.write_table(store.TRACED, pl.DataFrame(schema=TRACED))
     redactor = redactor_of(settings) if settings.redact == "store" else None
-    kept = staging.event_parts if settings.keeps_all_events else {}
+    kept: Mapping[str, Sequence[Path]] = staging.event_parts if settings.keeps_all_events else {}
     return Retrace(streams, kept, options_of(settings), choice, redactor, staging)

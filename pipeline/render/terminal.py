@@ -11,6 +11,7 @@ from pipeline.render.untrusted import terminal_text
 from pipeline.render.words import (
     VERDICT_WORDS,
     baseline_words,
+    began_words,
     change_of,
     coverage_parts,
     distinct_names,
@@ -59,6 +60,7 @@ def render_terminal(result: Result, *, width: int, color: bool, files: list[str]
         [*_verdict(result, width, paint), *_coverage(result, width, paint)],
         _table(result, width, paint),
         [
+            *_began(result, width),
             *_chain(result, width),
             *_where(result, width),
             *_top_action(result, width),
@@ -241,6 +243,11 @@ def _course(finding: Finding, width: int) -> str:
 
 def _labelled(label: str, text: str, width: int) -> list[str]:
     return wrap(f"{label:<9}{text}", width, 9)
+
+
+def _began(result: Result, width: int) -> list[str]:
+    words = began_words(result)
+    return _labelled("began", terminal_text(words, 200), width) if words else []
 
 
 def _chain(result: Result, width: int) -> list[str]:

@@ -267,6 +267,29 @@ class ChainView:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstFailureView:
+    """A service in which it may have begun, with the signs in words."""
+
+    service: Untrusted
+    strength: str
+    nats: str
+    traces: str
+    since: Moment | None
+    signs: list[Untrusted]
+
+
+@dataclass(frozen=True, slots=True)
+class BeganView:
+    """Where it began, as far as traces tell."""
+
+    status: str
+    reason: Untrusted
+    traces: str
+    by_chance: str
+    candidates: list[FirstFailureView]
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointView:
     """An endpoint before and after."""
 
@@ -546,6 +569,9 @@ class ReportContext:
     candidates_intro: str = field(metadata={"help": "what the cards are, or empty"})
     candidates_more: str = field(metadata={"help": "regressions without a card, or empty"})
     changes: list[ChangeView] = field(metadata={"help": "restarts, deploys and the like"})
+    began: BeganView | None = field(
+        metadata={"help": "services by where it may have begun, null where nobody looked"}
+    )
     chain: ChainView | None = field(metadata={"help": "the failure chain, null without nodes"})
     endpoints: list[EndpointView] = field(metadata={"help": "endpoints that fail more"})
     endpoint_sources: Untrusted = field(metadata={"help": "which lines the requests are from"})

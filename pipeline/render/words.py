@@ -351,3 +351,14 @@ def _band_words(seen: "Sequence[Slot]") -> str:
     since = "from the start" if not first else f"in the band until {minute(above[0].start)} UTC"
     then = f"then above it in {len(above):,} of {len(seen) - first:,} buckets"
     return f"{since}, {then}, "
+
+
+def began_words(result: Result) -> str | None:
+    """Return in a line which service stands out, null where none does."""
+    told = result.localisation
+    if told is None or told.status != "clear":
+        return None
+    names = [one.service_name for one in told.candidates if one.strength == "clear"]
+    first = told.candidates[0]
+    seen = f"{many(first.trace_count, 'trace')} of {count(first.changed_trace_count)} that changed"
+    return f"{', '.join(names[:3])}  ({seen if first.trace_count else 'slower'}; order, not cause)"

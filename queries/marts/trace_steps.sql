@@ -103,6 +103,9 @@ steps as (
         neighboured.statement,
         neighboured.severity_number,
         neighboured.next_statement,
+        neighboured.follow_service,
+        neighboured.follow_statement,
+        neighboured.gap_ms,
         neighboured.next_statement is null
         and not coalesce(
             neighboured.follow_service = neighboured.service_name
@@ -115,10 +118,7 @@ steps as (
                 and neighboured.follow_span != neighboured.span_key
                 and neighboured.follow_service != neighboured.service_name
                 then neighboured.follow_service
-        end as callee,
-        neighboured.follow_service,
-        neighboured.follow_statement,
-        neighboured.gap_ms
+        end as callee
     from neighboured
     inner join parted
         on
@@ -128,5 +128,4 @@ steps as (
 )
 
 select * from steps
-order by
-    window_name asc, trace_start asc, trace_id asc, timestamp asc, span_key asc, statement asc
+order by window_name asc, trace_start asc, trace_id asc, timestamp asc, span_key asc, statement asc

@@ -17,14 +17,15 @@ windows_ as (
 once as (
 
     -- The same line may stand in several files.
-    select distinct on (
-        origin, timestamp, service_name, trace_id, span_id, statement, severity_number
-    )
-        *
+    select *
     from source
-    order by
-        origin asc, timestamp asc, service_name asc, trace_id asc, span_id asc, statement asc,
-        severity_number asc, log_file_path asc, line_number asc
+    qualify
+        row_number() over (
+            partition by
+                origin, timestamp, service_name, trace_id, span_id, statement, severity_number
+            order by log_file_path asc, line_number asc
+        ) = 1
+
 ),
 
 dated as (

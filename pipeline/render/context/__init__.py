@@ -14,6 +14,7 @@ from pipeline.render.context.basis import (
     moment_view,
     more_of,
 )
+from pipeline.render.context.beginnings import began_view
 from pipeline.render.context.candidates import candidate_views, intro
 from pipeline.render.context.chain import chain_view
 from pipeline.render.context.endpoints import endpoint_view, service_views, sources_of
@@ -140,6 +141,7 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
         candidates_intro=intro(basis),
         candidates_more=more_of(basis.carded[caps.candidates :]),
         changes=[change_view(one) for one in result.changes[: caps.gaps]],
+        began=began_view(basis),
         chain=chain_view(basis),
         endpoints=[endpoint_view(basis, one) for one in affected[: caps.endpoints]],
         endpoint_sources=Untrusted(sources_of(result.endpoints)),
