@@ -27,6 +27,7 @@ from pipeline.model import (
     Exclusion,
     FactFile,
     Finding,
+    FirstFailure,
     Gap,
     Health,
     HealthStatement,
@@ -35,6 +36,7 @@ from pipeline.model import (
     Interarrival,
     Knowledge,
     KnownCommand,
+    Localisation,
     NumberSource,
     Premise,
     QueryFacts,
@@ -48,6 +50,7 @@ from pipeline.model import (
     SourceFacts,
     State,
     Totals,
+    TraceSign,
     Verdict,
     WindowFacts,
     Windows,
@@ -499,6 +502,37 @@ QUERIES = [
 ]
 
 
+BEGAN = Localisation(
+    status="clear",
+    reason="one service stands out",
+    baseline_trace_count=812,
+    candidate_trace_count=790,
+    nats_by_chance=0.4,
+    candidates=[
+        FirstFailure(
+            service_name="caldav",
+            nats=31.25,
+            strength="clear",
+            since=datetime(2025, 8, 10, 3, 7, tzinfo=UTC),
+            trace_count=41,
+            changed_trace_count=44,
+            signs=[
+                TraceSign("cut_short", "caldav", "sync <*>", None, 0, 320, 41, 96, 21.5, None, 41),
+                TraceSign("more_errors", "caldav", "LookupError", None, 2, 320, 41, 96, 12.0),
+                TraceSign("silent", "caldav", "ask <*>", "went on", 0, 90, 12, 31, 6.5, "api", 12),
+                TraceSign(
+                    "slower", "caldav", "begin", "end " * 60, None, 300, None, 55, 1.5, "api",
+                    baseline_ms=4.25, candidate_ms=1830.5,
+                ),
+            ],
+        ),
+        FirstFailure("api", 0.75, "weak", None, 0, 0, [
+            TraceSign("slower", "api", "a", "b", None, 9, None, 7, 0.75, None),
+        ]),
+    ],
+)  # fmt: skip
+
+
 def incident() -> Result:
     """Three classes are new or increased since one night; one gap; one source not read."""
     return Result(
@@ -567,6 +601,7 @@ def incident() -> Result:
         ),
         findings=FINDINGS,
         chain=Chain(NODES, EDGES, ["e1"], [["e2", "f1"]]),
+        localisation=BEGAN,
         changes=[
             Change(
                 ONSET - timedelta(minutes=9),
@@ -790,6 +825,9 @@ def undecided() -> Result:
         coverage=Coverage(None, None, [], [], [DataWarning("short_baseline", "there is none")]),
         findings=[unknown],
         chain=Chain([], [], [], []),
+        localisation=Localisation(
+            "not_known", "no line that was kept names a trace", 0, 0, None, []
+        ),
         changes=[],
         endpoints=[],
         health=Health([], [], [HealthStatement("resources", "not in logs", None)]),

@@ -17,7 +17,7 @@ def began_view(basis: Basis) -> BeganView | None:
         return None
     return BeganView(
         status=told.status,
-        reason=Untrusted(told.reason),
+        reason=Untrusted(told.reason[:1].upper() + told.reason[1:]),
         traces=_traces(told),
         by_chance=rate(told.nats_by_chance),
         candidates=[_candidate_view(one) for one in _shown(told)],
