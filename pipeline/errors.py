@@ -8,6 +8,8 @@
     ├── ConservationError    exit 3: a line of a source is neither in an event nor blank
     ├── SecretError          exit 3: a document that is to be written holds a secret
     ├── QueryError           exit 3: a query could not be ordered, bound or run
+    ├── StoreError           exit 3: a store is damaged, or cannot be written
+    ├── LockedError          exit 75: another run holds the store
     └── UndecidableError     exit 4: no verdict is possible on this input
 
 A message says what and where, *hint* says what to do. Bugs stay tracebacks.
@@ -66,6 +68,16 @@ class SecretError(PipelineError):
 
 class QueryError(PipelineError):
     """A query could not be ordered, bound or run."""
+
+
+class StoreError(PipelineError):
+    """A store is damaged, which no run may use, or cannot be written."""
+
+
+class LockedError(PipelineError):
+    """Another run holds the lock of the store."""
+
+    exit_code = ExitCode.LOCKED
 
 
 class UndecidableError(PipelineError):

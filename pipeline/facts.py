@@ -515,3 +515,75 @@ class Job:
     seconds: float
     exit_status: int
     last_success: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class KindFacts:
+    """What a store holds of one kind: files, bytes, rows, and of which days."""
+
+    kind: str
+    part_count: int
+    byte_count: int
+    row_count: int
+    first_date: str | None
+    last_date: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """What a store holds. *horizons*: the first day that is kept of a kind that was pruned."""
+
+    folder: str
+    store_id: str
+    manifest: int
+    written_at: str | None
+    program: str | None
+    first_event: datetime | None
+    last_event: datetime | None
+    source_count: int
+    run_count: int
+    last_run: str | None
+    last_verdict: str | None
+    kinds: list[KindFacts]
+    horizons: dict[str, str]
+
+    @property
+    def byte_count(self) -> int:
+        """Bytes of all parts."""
+        return sum(one.byte_count for one in self.kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreDamage:
+    """A file of a store that is not as it was written."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCheck:
+    """What became of every file of a store; *strays*: files that nothing lists."""
+
+    folder: str
+    part_count: int
+    byte_count: int
+    damaged: list[StoreDamage]
+    strays: int
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every file is as it was written."""
+        return not self.damaged
+
+
+@dataclass(frozen=True, slots=True)
+class StoreChange:
+    """What pruning or compacting did, or would do: *is_applied* tells which."""
+
+    folder: str
+    action: str
+    is_applied: bool
+    kinds: list[KindFacts]
+    bytes_before: int
+    bytes_after: int | None

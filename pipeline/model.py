@@ -95,6 +95,7 @@ class Settings:
     ids stay. *escalation*: a file with the rule that gives the level. *facts*: files and folders of
     what was captured beside the logs. *trace_paths*: whether logs whose lines name traces are read
     a second time, for the order of the services in them; large ones only where that is asked for.
+    *store*: what runs add to, and are compared with.
     """
 
     baseline: tuple[str, ...] = ("auto",)
@@ -118,6 +119,7 @@ class Settings:
     escalation: str | None = None
     facts: tuple[str, ...] = ()
     trace_paths: Literal["auto", "on", "off"] = "auto"
+    store: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

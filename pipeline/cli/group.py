@@ -20,6 +20,7 @@ Exit status:
   2    wrong usage: a path, option or definition
   3    could not finish
   4    cannot decide: no baseline, nothing parsed, no coverage
+  75   another run holds the store
   130  interrupted
 """
 # Every command: its section of the help, its module of this package, what it is for.
@@ -29,6 +30,9 @@ COMMANDS = {
         "report": ("runs", "Write the documents of a finished run again."),
         "ingest": ("runs", "Only read logs into Parquet tables."),
         "collect": ("collect", "Capture the state of containers and host."),
+    },
+    "Keep from run to run": {
+        "store": ("store", "Look after what runs with --store keep."),
     },
     "Look into a finished run": {
         "show": ("examine", "Show one finding with its lines."),

@@ -20,7 +20,7 @@ def options(*given: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callab
 
 # Which heading of the help an option stands below; those that are nowhere here come last.
 SECTIONS = {
-    "What is compared": ("--baseline", "--since", "--until", "--now", "--tz"),
+    "What is compared": ("--baseline", "--store", "--since", "--until", "--now", "--tz"),
     "What is read beside the logs": ("--facts",),
     "How logs are read": (
         "--formats",
@@ -174,6 +174,13 @@ TRACE_PATHS = click.option(
     show_default=True,
     help="Read logs whose lines name traces a second time, to rank services by where it began; "
     "auto leaves out large ones.",
+)
+STORE = click.option(
+    "--store",
+    metavar="DIR",
+    type=click.Path(),
+    help="Keep what was read in this folder: the next run reads only what is new, and compares "
+    "with what is kept.",
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 STRICT = click.option("--strict", is_flag=True, help="Fail when any source cannot be read.")

@@ -20,6 +20,7 @@ from pipeline.cli.options import (
     READING,
     RULES,
     SERVICE,
+    STORE,
     STRICT,
     TEMPLATES,
     TRACE_PATHS,
@@ -50,7 +51,12 @@ from pipeline.errors import ExitCode
         "such as 24h before the candidate window, its same hours of days before (same-hours:7d), "
         "or auto.  [default: auto]",
     ),
-    click.option("--since", metavar="TIME", help="Start of the candidate window."),
+    STORE,
+    click.option(
+        "--since",
+        metavar="TIME",
+        help="Start of the candidate window; with --store also last: the end of the last run.",
+    ),
     click.option("--until", metavar="TIME", help="End of the candidate window."),
     ZONE,
     READING,
@@ -133,6 +139,7 @@ def run(
       analyze logs/ --baseline last-week/ -o report/
       analyze logs/ --since 2026-03-02T06:00Z --until end
       analyze logs/ --baseline start..start+24h --json
+      analyze logs/ --store store/ --since last
       cat logs/*.log | analyze - --baseline last-week/
     """
     with reported():
@@ -178,6 +185,7 @@ def run(
 @RULES
 @SERVICE
 @TEMPLATES
+@STORE
 @STRICT
 @click.option(
     "--events",
@@ -204,6 +212,7 @@ def ingest(
     Examples:
       analyze ingest logs/ -o tables/
       analyze ingest logs/ -o tables/ --events all
+      analyze ingest logs/ --store store/
     """
     with reported():
         from pipeline import orchestrate
@@ -217,6 +226,13 @@ def ingest(
             keeps_all_events=events == "all",
             **asked,
         )
+        if settings.store is not None:
+            added = orchestrate.ingest_kept(logs, settings, tell=teller(quiet))
+            if not quiet:
+                click.echo(
+                    f"{added.line_count:,} new lines, {added.byte_count:,} bytes: {settings.store}"
+                )
+            return
         ledger = orchestrate.ingest(logs, out, settings, tell=teller(quiet))
         if not quiet:
             click.echo(

@@ -10,7 +10,7 @@ import io
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 from polars.exceptions import ComputeError
@@ -55,6 +55,7 @@ class Reading:
     nul_byte_count: int = 0
     has_wide_lines: bool = False
     error: str | None = None
+    before_open: "Reading | None" = None  # as it was before a last line without an end
     _cut: int = 0  # bytes of the line that is open which were passed over beyond the limit
     _hole: int = 0  # NUL bytes before the line that is open which were passed over
 
@@ -133,20 +134,43 @@ def read_blocks(
     for block in _blocks(source, reading, block_bytes):
         hole, cut = reading._hole, reading._cut
         reading._hole = reading._cut = 0
+        if not block.endswith(b"\n"):
+            reading.before_open = replace(reading)
         is_known = look is not None and encoding == UTF8 and not (hole or cut)
         if is_known and (count := look(block)) is not None:  # type: ignore[misc]
             yield Block(None, block, (count, reading.line_count + 1, reading.byte_count))
             reading.line_count += count
             reading.byte_count += len(block)
             continue
-        if encoding == UTF8:
-            decoded = _utf8_lines(block, reading)
-        elif unit_bytes(encoding) > 1:
-            decoded = _wide_lines(block, encoding, reading)
-        else:
-            decoded = _legacy_lines(block, encoding, reading)
+        decoded = _decoded(block, encoding, reading)
         exact = block if decoded.is_exact else b""
         yield Block(_numbered(decoded, hole, cut, reading), exact)
+
+
+def _decoded(block: bytes, encoding: str, reading: Reading) -> "_Decoded":
+    if encoding == UTF8:
+        return _utf8_lines(block, reading)
+    if unit_bytes(encoding) > 1:
+        return _wide_lines(block, encoding, reading)
+    return _legacy_lines(block, encoding, reading)
+
+
+def read_stretch(source: Source, start: int, end: int, first_line: int) -> Block | None:
+    """Return the lines between two offsets of *source*, which lie on borders of lines.
+
+    None where it cannot be read any more, or ends before.
+    """
+    try:
+        with open_source(replace(source, budget=None)) as content:
+            content.skip(start)
+            data = _read(content, end - start)
+    except READ_ERRORS:
+        return None
+    if len(data) != end - start:
+        return None
+    before = Reading(byte_count=start, line_count=first_line - 1)
+    decoded = _decoded(data, source.encoding, before)
+    return Block(_numbered(decoded, 0, 0, before), data if decoded.is_exact else b"")
 
 
 def backwards(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
@@ -201,6 +225,8 @@ def _blocks(source: Source, reading: Reading, size: int) -> Iterator[bytes]:
     carry = b""
     try:
         with open_source(source) as content:
+            if reading.byte_count:
+                content.skip(reading.byte_count)
             while chunk := _read(content, size):
                 if width == 1 and not carry:
                     chunk = _after_hole(chunk, content, reading)

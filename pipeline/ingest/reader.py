@@ -5,11 +5,12 @@ stream key, a record that was split) is held back and read again with the next b
 depends on the border.
 """
 
+import copy
 import itertools
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +32,8 @@ from pipeline.ingest.clocks import (
 )
 from pipeline.ingest.counts import merge_rollup, minutes_of, rollup_of
 from pipeline.ingest.detect import MAX_SAMPLE_LINES, SAMPLE_BYTES, Profile, detect
+from pipeline.ingest.docker_local import ENCODING as DOCKER_LOCAL
+from pipeline.ingest.encodings import unit_bytes
 from pipeline.ingest.envelopes import (
     JSON_FILE,
     PEELED,
@@ -61,7 +64,9 @@ from pipeline.ingest.lines import (
     backwards,
     last_states,
     read_blocks,
+    read_stretch,
 )
+from pipeline.ingest.resume import MAX_HELD_BYTES, ClockState, Position, Tally
 from pipeline.ingest.scan import HEAD, UNKNOWN, Scanner, can_scan, load_library, look_with
 from pipeline.ingest.sources import STDIN, Source, Stream, settled
 from pipeline.ingest.unfold import part_records, unfold
@@ -124,28 +129,6 @@ class Batch(NamedTuple):
     notable: pl.DataFrame
 
 
-@dataclass(slots=True)
-class _Tally:
-    """What the ledger says of one source, counted as its events are finished."""
-
-    reading: Reading = field(default_factory=Reading)
-    event_count: int = 0
-    event_line_count: int = 0
-    blank_line_count: int = 0
-    unparsed_event_count: int = 0
-    partial_joined_count: int = 0
-    format_names: set[str] = field(default_factory=set)
-    first: datetime | None = None
-    last: datetime | None = None
-    is_reversed: bool = False
-    times: Counter[str] = field(default_factory=Counter)
-
-    def widen(self, first: datetime | None, last: datetime | None) -> None:
-        """Let the source reach from *first* to *last* at least."""
-        self.first = min((t for t in (self.first, first) if t is not None), default=None)
-        self.last = max((t for t in (self.last, last) if t is not None), default=None)
-
-
 def read_stream(
     stream: Stream, options: Options, ledger: list[dict[str, object]]
 ) -> Iterator[Batch]:
@@ -163,14 +146,30 @@ _Block = tuple[Block, int]  # with the source that it is of
 
 
 class Reader:
-    """One pass over a stream; `profile` says, from the first batch on, what it was found to be."""
+    """One pass over a stream; `profile` says, from the first batch on, what it was found to be.
 
-    def __init__(self, stream: Stream, options: Options) -> None:
+    *positions*: where reading of each source goes on, from an earlier pass. *is_live*: the last
+    source may grow, so what may still grow with it is not in `batches`, but in `open_batches`;
+    `positions` then tells where the next pass goes on. *whole* are the indexes of sources that
+    cannot be gone on with: where they change, they are read anew.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        options: Options,
+        positions: Sequence[Position] = (),
+        *,
+        is_live: bool = False,
+    ) -> None:
         self.stream = settled(stream)
+        self.positions = list(positions) or [Position() for _ in stream.sources]
+        self.is_live = is_live
+        self.whole: set[int] = set()
         self.options = options
         self.identity = identify(stream.place)
         self.profile: Profile | None = None
-        self.tallies = [_Tally() for _ in stream.sources]
+        self.tallies = [copy.deepcopy(one.tally) for one in self.positions]
         self.scanner: Scanner | None = None
         self.held: pl.DataFrame | None = None
         now = options.now
@@ -181,6 +180,9 @@ class Reader:
             latest=now + timedelta(days=1) if now else LATEST,
             look_ahead=self._first_moment,
         )
+        for position in self.positions:
+            if position.clocks is not None:
+                position.clocks.set(self.clocks)
 
     def batches(self) -> Iterator[Batch]:
         """Yield a batch a block; the counts of `ledger_rows` are those of what was yielded."""
@@ -197,18 +199,116 @@ class Reader:
             size += int(waiting[-1]["byte_length"].sum())
             yield from self._scanned()
         if waiting:
-            yield from self._process(pl.concat(waiting), is_last=True)
+            yield from self._process(pl.concat(waiting), is_last=not self.is_live)
+        elif not self.is_live and self.held is not None:
+            yield from self._process(self.held.clear(), is_last=True)
+        if self.is_live:
+            yield from self._without_quiet()
         yield from self._scanned(at_least=1)
         if self.scanner:
             self.scanner.close()
+        self.positions = self._frozen()
+
+    def open_batches(self) -> Iterator[Batch]:
+        """Yield, after `batches`, what may still grow, as if it did not: the next pass tells it
+        again. `ledger_rows` counts it as well.
+        """
+        if self.held is not None and self.held.height:
+            yield from self._process(self.held.clear(), is_last=True)
+
+    def _without_quiet(self) -> Iterator[Batch]:
+        """Finish the events of stream keys that the stream has left behind."""
+        if self.held is None or self.held.is_empty():
+            return
+        held = _keyed(self.held)
+        last = int(held["source"].max())  # type: ignore[arg-type]
+        last = max([last, *(n for n, one in enumerate(self.tallies) if one.reading.byte_count)])
+        near = self.tallies[last].reading.byte_count - MAX_HELD_BYTES
+        ends = held.group_by("key").agg(pl.col("source").last(), pl.col("byte_offset").last())
+        quiet = ends.filter((pl.col("source") < last) | (pl.col("byte_offset") < near))["key"]
+        is_quiet = held["key"].is_in(quiet.implode())
+        if not is_quiet.any():
+            return
+        self.held = held.filter(is_quiet).drop("key")
+        yield from self._process(self.held.clear(), is_last=True)
+        self.held = held.filter(~is_quiet).drop("key")
+
+    def _frozen(self) -> list[Position]:
+        """Return where the next pass goes on."""
+        positions = []
+        held = None if self.held is None or not self.is_live else _keyed(self.held)
+        read = [n for n, one in enumerate(self.tallies) if one.reading.byte_count]
+        for index, tally in enumerate(self.tallies):
+            own = copy.deepcopy(tally)
+            is_last = index == len(self.tallies) - 1
+            if self.is_live and is_last and own.reading.before_open is not None:
+                own.reading = own.reading.before_open
+            position = Position(own)
+            if held is not None:
+                rows = held.filter(
+                    (pl.col("source") == index) & (pl.col("byte_offset") < own.reading.byte_count)
+                )
+                starts = rows.group_by("key", maintain_order=True).agg(pl.col("byte_offset").min())
+                position.held = dict(starts.rows())
+                if rows.height:
+                    position.held_line = int(rows["line_number"].min())  # type: ignore[arg-type]
+            if read and index == read[-1]:
+                position.clocks = ClockState.of(self.clocks)
+            positions.append(position)
+        return positions
 
     def _blocks(self) -> Iterator[_Block]:
         for index, source in enumerate(self.stream.sources):
             if source.error is None:
                 reading = self.tallies[index].reading
+                if unit_bytes(source.encoding) > 1 or source.encoding == DOCKER_LOCAL:
+                    self.whole.add(index)
+                is_new = reading.byte_count == 0
                 blocks = read_blocks(source, reading, self.options.block_bytes, self._look())
-                for block in unfold(blocks):
+                for block in unfold(blocks, partial(self.whole.add, index)) if is_new else blocks:
                     yield block, index
+
+    def _sampled(self) -> tuple[list[pl.DataFrame], int]:
+        """Read the beginning of a stream that is gone on with again: it tells what the stream is.
+
+        Returns heads of blocks, and how many bytes there are to read.
+        """
+        heads, size = [], 0
+        for source in self.stream.sources:
+            if source.error is not None:
+                continue
+            blocks = read_blocks(replace(source, budget=None), Reading(), SAMPLE_BYTES)
+            for block in blocks:
+                heads.append(block.head(MAX_SAMPLE_LINES))
+                size += block.byte_count
+                if size >= 2 * SAMPLE_BYTES:
+                    break
+            if size >= 2 * SAMPLE_BYTES:
+                break
+        sizes = zip(self.stream.sources, self.positions, strict=True)
+        return heads, sum(max(0, (one.size or 0) - position.offset) for one, position in sizes)
+
+    def _resume(self) -> None:
+        """Read what an earlier pass held back again."""
+        parts = []
+        for index, (source, position) in enumerate(
+            zip(self.stream.sources, self.positions, strict=True)
+        ):
+            if not position.held:
+                continue
+            block = read_stretch(source, position.held_offset, position.offset, position.held_line)
+            if block is None:
+                raise ConservationError(
+                    f"{source.path}: what was read before is no longer there",
+                    hint="the file was changed while it was read: run again",
+                )
+            records = _keyed(self._records(block.lines, block.raw, index))
+            starts = pl.col("key").replace_strict(
+                position.held, default=None, return_dtype=pl.Int64
+            )
+            parts.append(records.filter(pl.col("byte_offset") >= starts).drop("key"))
+        if parts:
+            self.held = pl.concat(parts)
 
     def _look(self) -> Look | None:
         # Only the scanner reads lines as bytes.
@@ -218,6 +318,14 @@ class Reader:
 
     def _profiled(self) -> Iterator[_Block]:
         """Yield every block, after as many were read ahead as the sample of the profile needs."""
+        if any(position.offset for position in self.positions):
+            heads, size = self._sampled()
+            self._find_profile([head["line"] for head in heads], size)
+            self._resume()
+            if self.scanner is not None:
+                self.scanner.forget()
+            yield from self._blocks()
+            return
         blocks = self._blocks()
         ahead: list[_Block] = []
         size = 0
@@ -228,7 +336,13 @@ class Reader:
                 break
         if not ahead:
             return
-        sample = pl.concat([block.head(MAX_SAMPLE_LINES)["line"] for block, _ in ahead])
+        self._find_profile([block.head(MAX_SAMPLE_LINES)["line"] for block, _ in ahead], size)
+        yield from ahead
+        yield from blocks
+
+    def _find_profile(self, heads: list[pl.Series], size: int) -> None:
+        """Find what the stream is by *heads* of its first blocks; *size*: bytes that are read."""
+        sample = pl.concat(heads) if heads else pl.Series("line", [], pl.String)
         self.profile = detect(_sample(sample), self.options.formats)
         self.clocks.offset_micros = self.profile.offset_micros
         if self.profile.newest and self.profile.newest > self.clocks.latest:
@@ -237,12 +351,13 @@ class Reader:
             self.clocks.shown = self.profile.newest
         if size >= self.options.least_scanned_bytes:
             self.scanner = self._open_scanner(self.profile)
-        yield from ahead
-        yield from blocks
 
     def _in_time_order(self) -> Iterator[_Block]:
         """Yield every block, those of a source that runs from new to old last to first."""
         for index, blocks in itertools.groupby(self._profiled(), key=lambda block: block[1]):
+            if self.positions[index].offset:
+                yield from blocks
+                continue
             ahead: list[_Block] = []
             for block in blocks:
                 ahead.append(block)
@@ -253,6 +368,7 @@ class Reader:
             rest = itertools.chain(ahead, blocks)  # noqa: B031  # of this source, and used once
             if self._is_newest_first(lines):
                 self.tallies[index].is_reversed = True
+                self.whole.add(index)
                 frames: Iterator[pl.DataFrame] = (one.lines for one, _ in rest)
                 if _has_traces_forward(lines):
                     frames = self._in_records(frames)
@@ -617,7 +733,7 @@ class Reader:
         names = (path, Path(path).name, who.pod_name, who.service_name, who.container_name)
         return ruled_service(self.options.services, names) or who.service_name
 
-    def _ledger_row(self, source: Source, tally: _Tally) -> dict[str, object]:
+    def _ledger_row(self, source: Source, tally: Tally) -> dict[str, object]:
         reading = tally.reading
         zone, offset = self.options.zone, self.clocks.offset_micros
         assumption = None

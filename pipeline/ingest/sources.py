@@ -14,7 +14,7 @@ import re
 import stat
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -96,6 +96,11 @@ class Source:
     notes: tuple[str, ...] = ()
     origin: Origin | None = field(default=None, repr=False, compare=False)
     budget: Budget | None = field(default=None, repr=False, compare=False)
+    stamp: str | None = None  # what the file system shows: equal where nothing was written since
+
+
+# Returns a source of which only the file system told as it was read before, or None.
+Known = Callable[[Source], "Source | None"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,7 @@ def find_streams(
     skip: Iterable[Path] = (),
     input_encoding: str | None = None,
     follows_outside: bool = False,
+    known: Known | None = None,
 ) -> list[Stream]:
     """Resolve *paths* (files, folders, globs, archives, "-") to streams in path order.
 
@@ -129,14 +135,14 @@ def find_streams(
     *follows_outside*. A file reached twice, by a link or by two arguments, is read once, under the
     first path in order; the others are in its notes. *input_encoding* is that of all sources
     without a byte-order mark. Raises `UsageError` for a path that does not exist and an encoding
-    that is not known.
+    that is not known. A file that *known* tells of is not opened.
     """
     encoding = None if input_encoding is None else check_encoding(input_encoding)
     finder = _Finder(skip, follows_outside)
     for text in paths:
         for path in _expand(text):
             finder.add(path)
-    inspector = _Inspector(encoding)
+    inspector = _Inspector(encoding, known)
     sources: list[Source] = []
     for path, aliases in finder.without_aliases():
         notes = (_aliases_note(aliases),) if aliases else ()
@@ -460,8 +466,9 @@ class _Archives:
 class _Inspector:
     """Looks at the first bytes of each file: compression, encoding, whether it is a log at all."""
 
-    def __init__(self, encoding: str | None) -> None:
+    def __init__(self, encoding: str | None, known: Known | None = None) -> None:
         self._encoding = encoding
+        self._known = known
         self._archives = _Archives()
         self._budget = Budget.of(MAX_RUN_BYTES)
 
@@ -471,11 +478,11 @@ class _Inspector:
             return [Source(STDIN, None, None, None, UTF8, None, origin=_Stdin(self))]
         label = shown(path)
         try:
+            if self._known and (found := self._known(_plain(path, Path(path).stat()))):
+                return [replace(found, budget=self._budget)]
             with _open_regular(path) as file:
                 status = os.fstat(file.fileno())
-                origin = _File(path, (status.st_dev, status.st_ino))
-                modified = datetime.fromtimestamp(status.st_mtime, UTC)
-                plain = Source(label, status.st_size, modified, None, UTF8, None, origin=origin)
+                plain = _plain(path, status)
                 return self.looked_at(plain, Span(file.fileno(), 0, status.st_size))
         except READ_ERRORS as error:
             reason = getattr(error, "strerror", None) or error
@@ -526,7 +533,10 @@ class _Inspector:
             label = shown(member.name) + (f"#{count}" if count > 1 else "")
             origin = _InArchive(self._archives, file, kind, compression, member)
             path = f"{plain.path}{SEPARATOR}{label}"
-            one = Source(path, member.size, member.modified, None, UTF8, None, origin=origin)
+            stamp = f"{plain.stamp}:{path}"
+            one = Source(
+                path, member.size, member.modified, None, UTF8, None, origin=origin, stamp=stamp
+            )
             sources += self._member(one, archive, member)
         return sources
 
@@ -536,6 +546,20 @@ class _Inspector:
                 return self.looked_at(source, raw)
         except READ_ERRORS as error:
             return [_without(source, f"cannot be read: {error}")]
+
+
+def _plain(path: str, status: os.stat_result) -> Source:
+    stamp = f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
+    return Source(
+        shown(path),
+        status.st_size,
+        datetime.fromtimestamp(status.st_mtime, UTC),
+        None,
+        UTF8,
+        None,
+        origin=_File(path, (status.st_dev, status.st_ino)),
+        stamp=stamp,
+    )
 
 
 class _Again:

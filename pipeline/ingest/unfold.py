@@ -12,7 +12,7 @@ Whatever is not such a document stays the line that it is.
 import json
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 import polars as pl
@@ -85,12 +85,19 @@ def find_unfolder(lines: pl.DataFrame) -> Unfolder | None:
     return None
 
 
-def unfold(blocks: Iterable[Block]) -> Iterator[Block]:
-    """Unfold the blocks of one source where it needs it; other blocks pass as they are."""
+def unfold(
+    blocks: Iterable[Block], on_found: Callable[[], object] = lambda: None
+) -> Iterator[Block]:
+    """Unfold the blocks of one source where it needs it; other blocks pass as they are.
+
+    *on_found* is called before the first of the former.
+    """
     unfolder: Unfolder | None = None
     for number, block in enumerate(blocks):
         if number == 0:
             unfolder = find_unfolder(block.head(_SAMPLE_LINES))
+            if unfolder is not None:
+                on_found()
         if unfolder is None:
             yield block
         elif (rows := unfolder.feed(block.lines)).height:

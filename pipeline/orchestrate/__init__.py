@@ -5,9 +5,11 @@ package that asks for the clock, and hands it on. One module a use: `runs` (anal
 again), `metering` (how a run went), `captured` (what lies beside the logs), `calibration`,
 `demonstration`, `rulebook`; of a finished run `asking` (SQL), `showing` (one finding), `comparison`
 (with another run), `verification` (its success criteria on later logs), `evidence` (samples found
-again; `sealing` hashes them) and `checking` (all computed again). What they share is in `reading`
-(logs to tables), `templates` (their book), `windows` (which stretches are compared), `trial`
-(counts to verdicts and onsets) and `examination` (tables to the result).
+again; `sealing` hashes them) and `checking` (all computed again); of a store `keeping` (a run on
+it), `intake` (what is new, into it), `history` (what it holds of a stretch of time) and `upkeep`.
+What they share is in `reading` (logs to tables), `templates` (their book), `windows` (which
+stretches are compared), `trial` (counts to verdicts and onsets) and `examination` (tables to the
+result).
 """
 
 from pipeline.orchestrate.asking import open_console
@@ -17,10 +19,18 @@ from pipeline.orchestrate.checking import check_report
 from pipeline.orchestrate.comparison import diff, difference_code
 from pipeline.orchestrate.demonstration import demo, write_later
 from pipeline.orchestrate.evidence import verify_evidence
+from pipeline.orchestrate.keeping import ingest_kept
 from pipeline.orchestrate.metering import metered
 from pipeline.orchestrate.reading import Ledger
 from pipeline.orchestrate.runs import analyze, exit_code, ingest, render_again, write_junit
 from pipeline.orchestrate.showing import show
+from pipeline.orchestrate.upkeep import (
+    check_store,
+    compact_store,
+    export_store,
+    prune_store,
+    store_facts,
+)
 from pipeline.orchestrate.verification import default_run, verification_code, verify
 
 __all__ = [
@@ -28,18 +38,24 @@ __all__ = [
     "analyze",
     "calibrate",
     "check_report",
+    "check_store",
     "collect_facts",
+    "compact_store",
     "default_run",
     "demo",
     "diff",
     "difference_code",
     "exit_code",
+    "export_store",
     "ingest",
+    "ingest_kept",
     "metered",
     "open_console",
     "planned_commands",
+    "prune_store",
     "render_again",
     "show",
+    "store_facts",
     "verification_code",
     "verify",
     "verify_evidence",

@@ -39,10 +39,11 @@ class ChangeLines:
         whole = pl.concat(self._parts)
         if self._seen > MOST_LINES:
             whole = _by_minute(whole)
-        return whole.sort(*_PLACE, nulls_last=True)
+        return whole.sort(*PLACE, nulls_last=True)
 
 
-_PLACE = ("timestamp", "log_file_path", "line_number", "byte_offset")
+# The order of the table: where a line stands.
+PLACE = ("timestamp", "log_file_path", "line_number", "byte_offset")
 
 
 def _by_minute(lines: pl.DataFrame) -> pl.DataFrame:
@@ -51,7 +52,7 @@ def _by_minute(lines: pl.DataFrame) -> pl.DataFrame:
         "service_name", "container_name", "log_iostream", "sign", "subject", "version", "previous",
     ]  # fmt: skip
     merged = (
-        lines.sort(*_PLACE, nulls_last=True)
+        lines.sort(*PLACE, nulls_last=True)
         .group_by(*own, pl.col("timestamp").dt.truncate("1m").alias("minute"), maintain_order=True)
         .agg(pl.exclude("event_count").first(), pl.col("event_count").sum())
     )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import polars as pl
 
@@ -91,7 +91,7 @@ def read(
     extents = []
     rollup, minutes = _Sum(merge_rollup), _Sum(merge_minutes)
     redactor = redactor_of(settings) if settings.redact == "store" else None
-    writer = _PartWriter(staging, origin, book, redactor, rules_of(settings))
+    writer = PartWriter(staging, origin, book, redactor, rules_of(settings))
     changes = ChangeLines(origin, redactor)
     sizes = [sum(one.size or 0 for one in stream.sources) for part in groups for stream in part]
     done, total, next_size = 0, sum(sizes), iter(sizes)
@@ -114,8 +114,8 @@ def read(
     by_hour, by_minute = rollup.total(), minutes.total()
     if redactor is not None:
         ledger = redact_columns(ledger, redactor)
-        by_hour = _redacted(by_hour, merge_rollup, redactor)
-        by_minute = _redacted(by_minute, merge_minutes, redactor)
+        by_hour = redacted_counts(by_hour, merge_rollup, redactor)
+        by_minute = redacted_counts(by_minute, merge_minutes, redactor)
     return Tables(by_hour, by_minute, ledger, changes.table(), tuple(extents))
 
 
@@ -139,7 +139,7 @@ def redactor_of(settings: Settings) -> Redactor:
     return Redactor(pii=settings.redact_pii, key=key.encode() if key else None)
 
 
-def _redacted(
+def redacted_counts(
     counts: pl.DataFrame, merge: Callable[[list[pl.DataFrame]], pl.DataFrame], redactor: Redactor
 ) -> pl.DataFrame:
     """Redact the names in a table of counts; what becomes equal by that is added up."""
@@ -220,7 +220,17 @@ class _Sum:
         return merged.sort(*merged.columns, nulls_last=True)
 
 
-class _PartWriter:
+class EventParts(Protocol):
+    """Where a `PartWriter` puts parts of events, by their origin."""
+
+    event_parts: dict[str, list[Path]]
+
+    def write_events(self, origin: str, events: pl.DataFrame) -> None:
+        """Write one part."""
+        ...
+
+
+class PartWriter:
     """Collects kept events and writes them, redacted, mined and classified, in parts.
 
     Secrets go first: no template, fingerprint or class is made of one. *redactions* tells how many
@@ -229,7 +239,7 @@ class _PartWriter:
 
     def __init__(
         self,
-        staging: store.Staging,
+        staging: EventParts,
         origin: str,
         book: Book,
         redactor: Redactor | None,
@@ -245,6 +255,7 @@ class _PartWriter:
         self._classes_of = Classifier(rule_table(rules))
 
     def add(self, batch: Batch) -> None:
+        """Take the events of *batch*."""
         if batch.events.is_empty():
             return
         self._waiting.append(batch.events)
@@ -253,6 +264,7 @@ class _PartWriter:
             self.flush()
 
     def flush(self) -> None:
+        """Write what waits."""
         if self._waiting or self._origin not in self._staging.event_parts:
             events = pl.concat(self._waiting) if self._waiting else pl.DataFrame(schema=EVENTS)
             if self._redactor is not None:

@@ -11,10 +11,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from pipeline import store
 from pipeline.diagnosis.escalation import parse_rule, shipped_text
-from pipeline.diagnosis.windows import is_window_text
+from pipeline.diagnosis.windows import Choice, is_window_text
 from pipeline.errors import ExitCode, SecretError, UsageError
+from pipeline.ingest import Stream
 from pipeline.model import (
     Result,
     Run,
@@ -25,9 +28,11 @@ from pipeline.model import (
 from pipeline.orchestrate.calibration import last_calibration
 from pipeline.orchestrate.captured import read_facts
 from pipeline.orchestrate.examination import Basis, basis_text, examine, without_secrets
-from pipeline.orchestrate.levels import recall_of
+from pipeline.orchestrate.history import refuse_since_last
+from pipeline.orchestrate.levels import Recall, recall_of
 from pipeline.orchestrate.reading import (
     Ledger,
+    Tables,
     Tell,
     read,
     redactor_of,
@@ -68,46 +73,102 @@ def analyze(
     Raises a `PipelineError` whose exit code says what kind of failure it was; what an earlier run
     left in *out* then stays as it was.
     """
-    moment = moment_of(now, settings)
-    rule = escalation_text(settings)
+    refuse_since_last(settings)
+    stamp = Stamp(
+        moment_of(now, settings),
+        logs,
+        baseline_paths(settings),
+        escalation_text(settings),
+        read_facts(settings, out),
+    )
+    output = Output(out, documents, md_limit)
+    if settings.store is not None:
+        from pipeline.orchestrate.keeping import analyze_kept
+
+        return analyze_kept(stamp, settings, output, tell)
+    candidate_streams = streams_of(logs, settings, out)
+    baseline_streams = [streams_of([name], settings, out) for name in stamp.baseline]
+    with store.staged(out) as staging:
+        inputs = {}
+        book = open_book(settings)
+        if stamp.baseline:
+            inputs["baseline"] = read(baseline_streams, "baseline", settings, staging, book, tell)
+        inputs["candidate"] = read([candidate_streams], "candidate", settings, staging, book, tell)
+        before = [one for own in baseline_streams for one in own]
+        streams = {"baseline": before, "candidate": candidate_streams}
+        recall = recall_of(streams, settings, book, staging)
+        choice = choose(settings, stamp.now, inputs)
+        material = Material(inputs, book.write(staging), choice, streams, recall)
+        result = conclude(staging, material, settings, stamp, output, tell)
+        staging.commit()
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where a run writes what."""
+
+    folder: Path
+    documents: Sequence[str]
+    md_limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a run has read: tables by origin, aliases of templates, the windows that they have, and
+    where to look again. *state*: the hash of what beside the logs was compared. *is_read_again*:
+    the logs may be read a second time.
+    """
+
+    inputs: dict[str, Tables]
+    aliases: pl.DataFrame
+    choice: Choice
+    streams: Mapping[str, Sequence[Stream]]
+    recall: Recall | None = None
+    state: str | None = None
+    is_read_again: bool = True
+
+
+def conclude(
+    staging: store.Staging,
+    material: Material,
+    settings: Settings,
+    stamp: "Stamp",
+    output: Output,
+    tell: Tell,
+) -> Result:
+    """Compare what was read, and write the result and its documents to *staging*."""
+    tables = write_tables(staging, material.inputs) | {"aliases": material.aliases}
+    for name, table in stamp.captured.items():
+        tables[name] = table
+        staging.write_table(name, table)
+    run = _run(settings, stamp, material.state)
+    basis = Basis(run, material.choice, last_calibration(output.folder, tell), stamp.rule)
+    basis = without_secrets(basis, run, redactor_of(settings))
+    staging.write_windows(material.choice.table(), basis_text(basis))
+    tell("comparing")
+    again = material.streams if material.is_read_again else {}
+    retrace = retrace_of(again, settings, material.choice, staging)
+    redactor = redactor_of(settings)
+    result = examine(staging.event_parts, tables, basis, redactor, material.recall, retrace)
+    evidence = seal(result, [one for own in material.streams.values() for one in own])
+    staging.write_table(store.EVIDENCE, evidence)
+    result = sealed(result, evidence)
+    tell("writing the report")
+    for name, text in documents_of(result, output.documents, output.md_limit).items():
+        staging.write_text(name, text)
+    return result
+
+
+def baseline_paths(settings: Settings) -> list[str]:
+    """Return the paths that ``--baseline`` names; none where it names a time."""
     names = [] if all(map(_is_time, settings.baseline)) else list(settings.baseline)
     if names and any(map(_is_time, names)):
         raise UsageError(
             "--baseline names both paths and times",
             hint="name paths only, or one window or duration",
         )
-    captured = read_facts(settings, out)
-    candidate_streams = streams_of(logs, settings, out)
-    baseline_streams = [streams_of([name], settings, out) for name in names]
-    with store.staged(out) as staging:
-        inputs = {}
-        book = open_book(settings)
-        if names:
-            inputs["baseline"] = read(baseline_streams, "baseline", settings, staging, book, tell)
-        inputs["candidate"] = read([candidate_streams], "candidate", settings, staging, book, tell)
-        tables = write_tables(staging, inputs) | {"aliases": book.write(staging)} | captured
-        for name, table in captured.items():
-            staging.write_table(name, table)
-        before = [one for own in baseline_streams for one in own]
-        streams = {"baseline": before, "candidate": candidate_streams}
-        recall = recall_of(streams, settings, book, staging)
-        choice = choose(settings, moment, inputs)
-        run = _run(settings, _Stamp(moment, logs, names))
-        basis = Basis(run, choice, last_calibration(out, tell), rule)
-        basis = without_secrets(basis, run, redactor_of(settings))
-        staging.write_windows(choice.table(), basis_text(basis))
-        tell("comparing")
-        retrace = retrace_of(streams, settings, choice, staging)
-        redactor = redactor_of(settings)
-        result = examine(staging.event_parts, tables, basis, redactor, recall, retrace)
-        evidence = seal(result, [*candidate_streams, *before])
-        staging.write_table(store.EVIDENCE, evidence)
-        result = sealed(result, evidence)
-        tell("writing the report")
-        for name, text in documents_of(result, documents, md_limit).items():
-            staging.write_text(name, text)
-        staging.commit()
-    return result
+    return names
 
 
 def escalation_text(settings: Settings) -> str:
@@ -134,10 +195,16 @@ def _is_time(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stamp:
+class Stamp:
+    """Which moment a run is made for, of which logs, of which of the normal period, the rule that
+    gives the level, and tables of what was captured beside the logs.
+    """
+
     now: datetime
     logs: Sequence[str]
     baseline: Sequence[str]
+    rule: str
+    captured: Mapping[str, pl.DataFrame]
 
 
 # The option of each setting, for the command that the report prints; a flag has its whole text.
@@ -154,6 +221,7 @@ OPTION_OF = {
     "templates": "--templates",
     "facts": "--facts",
     "trace_paths": "--trace-paths",
+    "store": "--store",
     "keeps_all_events": "--events all",
     "is_strict": "--strict",
     "escalation": "--escalation",
@@ -167,7 +235,7 @@ OPTION_OF = {
 _COUNTED_BY = ("aftershock", "python", "polars", "duckdb", "pyarrow")
 
 
-def _run(settings: Settings, stamp: _Stamp) -> Run:
+def _run(settings: Settings, stamp: Stamp, state: str | None) -> Run:
     """Describe the run without what does not change its result: output folder, order of
     arguments.
     """
@@ -178,7 +246,8 @@ def _run(settings: Settings, stamp: _Stamp) -> Run:
         if value not in (None, False, ())
     }
     asked["baseline"] = baseline or list(settings.baseline)
-    identity = json.dumps([logs, asked, version("aftershock")], sort_keys=True, default=str)
+    parts = [logs, asked, version("aftershock"), *([state] if state else [])]
+    identity = json.dumps(parts, sort_keys=True, default=str)
     return Run(
         run_id=hashlib.sha256(identity.encode()).hexdigest()[:12],
         generated_at=stamp.now,

@@ -113,8 +113,13 @@ def open_book(settings: Settings) -> Book:
     if folder.name == f"{store.TEMPLATES}.parquet":
         folder = folder.parent
     former = _read(folder / f"{store.TEMPLATES}.parquet", TEMPLATES)
+    return book_of_tables(former, _read(folder / f"{store.ALIASES}.parquet", ALIASES))
+
+
+def book_of_tables(former: pl.DataFrame, aliases: pl.DataFrame) -> Book:
+    """Return the book that an earlier run wrote as two tables, renewed."""
     # One row an id and one an alias, whoever wrote the file.
-    aliases = _read(folder / f"{store.ALIASES}.parquet", ALIASES).unique("alias_id", keep="first")
+    aliases = aliases.unique("alias_id", keep="first")
     book = TemplateBook.of_tables(former, aliases)
     bodies = dict(former.drop_nulls("body").select("template_id", "body").iter_rows())
     renewed = renew(book, bodies)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
         RuleDefinition,
         RuleSummary,
         ShownFinding,
+        StoreChange,
+        StoreCheck,
+        StoreFacts,
         Verification,
     )
     from pipeline.model import Result
@@ -55,6 +58,9 @@ __all__ = [
     "render_rule",
     "render_rule_check",
     "render_rule_list",
+    "render_store",
+    "render_store_change",
+    "render_store_check",
     "render_summary",
     "render_taken",
     "render_terminal",
@@ -278,3 +284,24 @@ def render_verification(found: "Verification", *, width: int, color: bool) -> st
     from pipeline.render import comparisons
 
     return comparisons.render_verification(found, width=width, color=color)
+
+
+def render_store(found: "StoreFacts", *, width: int, color: bool) -> str:
+    """Return what a store holds."""
+    from pipeline.render import stored
+
+    return stored.render_store(found, width=width, color=color)
+
+
+def render_store_check(found: "StoreCheck", *, width: int, color: bool) -> str:
+    """Return which files of a store differ from what was written."""
+    from pipeline.render import stored
+
+    return stored.render_store_check(found, width=width, color=color)
+
+
+def render_store_change(found: "StoreChange", *, width: int, color: bool) -> str:
+    """Return what pruning or compacting a store did, or would do."""
+    from pipeline.render import stored
+
+    return stored.render_store_change(found, width=width, color=color)
