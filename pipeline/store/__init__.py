@@ -19,6 +19,7 @@ from pipeline.store.manifest import Manifest, Part
 from pipeline.store.output import (
     ALIASES,
     CALM,
+    CAPTURED,
     DOCUMENTS,
     EVENTS_FOLDER,
     EVIDENCE,
@@ -39,6 +40,7 @@ from pipeline.store.output import (
 __all__ = [
     "ALIASES",
     "CALM",
+    "CAPTURED",
     "DOCUMENTS",
     "EVENTS_FOLDER",
     "EVIDENCE",
