@@ -92,8 +92,9 @@ class Settings:
     names for who writes what, `GLOB=NAME` or `NAME`. *redact*: secrets are taken out of what is
     stored, only of what is reported, or not at all; *redact_pii*: personal data too, with
     *redaction_key* so that equal values stay equal. *templates*: output of an earlier run, whose
-    ids stay. *escalation*: a file with the rule that gives the level. *facts*: files and folders of
-    what was captured beside the logs. *trace_paths*: whether logs whose lines name traces are read
+    ids stay. *event*: changes of the system that the user names, `TIME KIND SERVICE TEXT`, and
+    *event_files* files of such. *escalation*: a file with the rule that gives the level. *facts*:
+    files and folders of what was captured beside the logs. *trace_paths*: whether logs whose lines name traces are read
     a second time, for the order of the services in them; large ones only where that is asked for.
     *store*: what runs add to, and are compared with.
     """
@@ -116,6 +117,8 @@ class Settings:
     redact_pii: bool = False
     redaction_key: str | None = field(default=None, repr=False)
     templates: str | None = None
+    event: tuple[str, ...] = ()
+    event_files: tuple[str, ...] = ()
     escalation: str | None = None
     facts: tuple[str, ...] = ()
     trace_paths: Literal["auto", "on", "off"] = "auto"

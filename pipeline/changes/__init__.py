@@ -6,6 +6,7 @@ decides. `load` reads and checks the signs, which are data; `find` matches them.
 """
 
 from pipeline.changes.find import find_changes
+from pipeline.changes.given import given_changes
 from pipeline.changes.load import KINDS, Sign, check_sign, literals_of, load_signs, parse_signs
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Sign",
     "check_sign",
     "find_changes",
+    "given_changes",
     "literals_of",
     "load_signs",
     "parse_signs",

@@ -29,6 +29,8 @@ SECTIONS = {
         "--encoding",
         "--follow-outside",
         "--events",
+        "--event",
+        "--event-file",
         "--strict",
         "--redact",
         "--redact-pii",
@@ -64,6 +66,26 @@ VERBOSE = click.option(
     help="Tell on stderr what is done, a line a step; -vv adds tracebacks to errors.",
 )
 LOGS = click.argument("logs", nargs=-1, required=True, type=click.Path(), metavar="LOGS...")
+EVENTS_GIVEN = options(
+    click.option(
+        "--event",
+        multiple=True,
+        metavar='"TIME KIND SERVICE TEXT"',
+        help="A change of the system that you know of, such as "
+        '"2026-03-02T08:15Z deploy api 1.4.2": it is shown beside what rose after it. SERVICE may '
+        "be * for all. Not to be mixed up with --events, which is about lines of logs. Repeatable.",
+    ),
+    click.option(
+        "--event-file",
+        "--events-file",
+        "event_files",
+        multiple=True,
+        type=click.Path(),
+        metavar="FILE",
+        help="Such changes from a file: JSON objects, one a line, with the keys time, kind, "
+        "service, text, or CSV whose first line has these names. Repeatable.",
+    ),
+)
 MD_LIMIT = click.option(
     "--md-limit",
     type=click.IntRange(min=1),

@@ -9,6 +9,7 @@ import click
 from pipeline.cli.complete import baselines
 from pipeline.cli.group import EXIT_CODES, analyze
 from pipeline.cli.options import (
+    EVENTS_GIVEN,
     EXIT_ZERO,
     FACTS,
     FORMATS,
@@ -95,6 +96,7 @@ from pipeline.errors import ExitCode
         show_default=True,
         help="Which events get a row in events/*.parquet.",
     ),
+    EVENTS_GIVEN,
     MD_LIMIT,
     click.option("--title", metavar="TEXT", help="Title of the report."),
     click.option("--author", metavar="TEXT", help="Name under the report's title."),

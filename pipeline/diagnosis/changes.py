@@ -35,6 +35,11 @@ EVERYWHERE = "*"
 _TEXT_CHARACTERS = 300
 _STARTS = ("start", "restart")
 _ENDS = ("stop", "crash", "oom_kill")
+# Of these a process writes a second line in other words at once.
+_SAID_TWICE = ("leader", "config", "certificate")
+_SAID_AGAIN = timedelta(seconds=10)
+# What is read while a process starts is no change of its own.
+_READ_AT_START = timedelta(minutes=2)
 
 _Row = dict[str, Any]
 
@@ -84,6 +89,8 @@ def _of_one(rows: Sequence[_Row]) -> list[Change]:
         if one.kind != "start":
             if one.kind == "stop" and _has_ended(found, one):
                 continue
+            if one.kind in _SAID_TWICE and _was_said(found, one):
+                continue
             if one.kind in _ENDS:
                 start = None
             found.append(one)
@@ -106,6 +113,21 @@ def _of_one(rows: Sequence[_Row]) -> list[Change]:
     return found
 
 
+def _was_said(found: Sequence[Change], one: Change) -> bool:
+    """Tell whether another line told of the same just before, or the start did."""
+    known = [at for at in found if at.kind in (one.kind, *_STARTS)]
+    if not known:
+        return False
+    before, since = known[-1], one.timestamp - known[-1].timestamp
+    if before.kind in _STARTS:
+        return one.kind == "config" and since <= _READ_AT_START
+    return since <= _SAID_AGAIN and _masked(before) != _masked(one)
+
+
+def _masked(one: Change) -> str:
+    return _NUMBERS.sub("0", one.text)
+
+
 def _has_ended(found: Sequence[Change], one: Change) -> bool:
     """Tell whether the end that *one* tells of was told before: asked for, then done."""
     known = [at for at in found if at.kind in (*_STARTS, *_ENDS)]
@@ -122,7 +144,7 @@ def _joined(changes: Sequence[Change]) -> list[Change]:
     stops = [one.timestamp for one in changes if one.kind == "stop"]
     for one in changes:
         is_start = one.kind in _STARTS
-        key = ("start",) if is_start else (one.kind, _NUMBERS.sub("0", one.text))
+        key = ("start",) if is_start else (one.kind, _masked(one))
         own = runs[key]
         if own and one.timestamp - _end(own[-1][-1]) <= _LOOP_GAP and _is_same(own[-1][-1], one):
             own[-1].append(one)

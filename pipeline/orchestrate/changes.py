@@ -1,9 +1,15 @@
-"""Lines that tell of a change of the system: collected while the logs are read."""
+"""Changes of the system: lines that tell of one are collected while the logs are read, and the user
+may name others.
+"""
+
+from functools import partial
 
 import polars as pl
 
-from pipeline.changes import find_changes, load_signs
-from pipeline.redaction import Redactor, redact_events
+from pipeline.changes import find_changes, given_changes, load_signs
+from pipeline.diagnosis.times import parse_absolute
+from pipeline.model import Settings
+from pipeline.redaction import Redactor, redact_columns, redact_events
 from pipeline.schema import CHANGES
 
 # Of more lines, those that say the same in the same minute are one row.
@@ -40,6 +46,13 @@ class ChangeLines:
         if self._seen > MOST_LINES:
             whole = _by_minute(whole)
         return whole.sort(*PLACE, nulls_last=True)
+
+
+def changes_given(settings: Settings, redactor: Redactor | None) -> pl.DataFrame:
+    """Return the changes that *settings* name, columns `CHANGES`. Raises `UsageError`."""
+    moment_of = partial(parse_absolute, zone=settings.zone)
+    given = given_changes(settings.event, settings.event_files, moment_of)
+    return given if redactor is None else redact_columns(given, redactor)
 
 
 # The order of the table: where a line stands.

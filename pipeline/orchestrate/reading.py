@@ -373,7 +373,7 @@ def streams_of(paths: Sequence[str], settings: Settings, out: Path) -> list[Stre
     """Find the streams below *paths*; what an earlier run wrote to *out* is none of them."""
     return find_streams(
         paths,
-        skip=[out],
+        skip=[out, *map(Path, settings.event_files)],
         input_encoding=settings.encoding,
         follows_outside=settings.follows_outside,
     )

@@ -27,6 +27,7 @@ from pipeline.model import (
 )
 from pipeline.orchestrate.calibration import last_calibration
 from pipeline.orchestrate.captured import read_facts
+from pipeline.orchestrate.changes import changes_given
 from pipeline.orchestrate.examination import Basis, basis_text, examine, without_secrets
 from pipeline.orchestrate.history import refuse_since_last
 from pipeline.orchestrate.levels import Recall, recall_of
@@ -80,6 +81,7 @@ def analyze(
         baseline_paths(settings),
         escalation_text(settings),
         read_facts(settings, out),
+        changes_given(settings, redactor_of(settings) if settings.redact == "store" else None),
     )
     output = Output(out, documents, md_limit)
     if settings.store is not None:
@@ -138,7 +140,8 @@ def conclude(
     tell: Tell,
 ) -> Result:
     """Compare what was read, and write the result and its documents to *staging*."""
-    tables = write_tables(staging, material.inputs) | {"aliases": material.aliases}
+    tables = write_tables(staging, _with_given(material.inputs, stamp.given))
+    tables["aliases"] = material.aliases
     for name, table in stamp.captured.items():
         tables[name] = table
         staging.write_table(name, table)
@@ -158,6 +161,14 @@ def conclude(
     for name, text in documents_of(result, output.documents, output.md_limit).items():
         staging.write_text(name, text)
     return result
+
+
+def _with_given(inputs: Mapping[str, Tables], given: pl.DataFrame) -> dict[str, Tables]:
+    """Add the changes that the user names to those of the logs; which input they lie in is told by
+    their time.
+    """
+    read_ = inputs["candidate"]
+    return {**inputs, "candidate": replace(read_, changes=pl.concat([read_.changes, given]))}
 
 
 def baseline_paths(settings: Settings) -> list[str]:
@@ -197,7 +208,7 @@ def _is_time(text: str) -> bool:
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """Which moment a run is made for, of which logs, of which of the normal period, the rule that
-    gives the level, and tables of what was captured beside the logs.
+    gives the level, tables of what was captured beside the logs, and changes that the user names.
     """
 
     now: datetime
@@ -205,6 +216,7 @@ class Stamp:
     baseline: Sequence[str]
     rule: str
     captured: Mapping[str, pl.DataFrame]
+    given: pl.DataFrame
 
 
 # The option of each setting, for the command that the report prints; a flag has its whole text.
@@ -222,6 +234,8 @@ OPTION_OF = {
     "facts": "--facts",
     "trace_paths": "--trace-paths",
     "store": "--store",
+    "event": "--event",
+    "event_files": "--event-file",
     "keeps_all_events": "--events all",
     "is_strict": "--strict",
     "escalation": "--escalation",
