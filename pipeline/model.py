@@ -94,9 +94,9 @@ class Settings:
     *redaction_key* so that equal values stay equal. *templates*: output of an earlier run, whose
     ids stay. *event*: changes of the system that the user names, `TIME KIND SERVICE TEXT`, and
     *event_files* files of such. *escalation*: a file with the rule that gives the level. *facts*:
-    files and folders of what was captured beside the logs. *trace_paths*: whether logs whose lines name traces are read
-    a second time, for the order of the services in them; large ones only where that is asked for.
-    *store*: what runs add to, and are compared with.
+    files and folders of what was captured beside the logs. *trace_paths*: whether logs whose lines
+    name traces are read a second time, for the order of the services in them; large ones only where
+    that is asked for. *store*: what runs add to, and are compared with.
     """
 
     baseline: tuple[str, ...] = ("auto",)

@@ -92,7 +92,7 @@ class Retrace:
             for path in self.kept[origin]:
                 yield store.read_table(path).select(_COLUMNS)
             return
-        again = replace(self.options, keep_all=True, borders=())
+        again = replace(self.options, keep_all=True, notable=(), borders=())
         for stream in self.streams[origin]:
             for batch in read_stream(stream, again, []):
                 yield batch.events.select(_COLUMNS)
