@@ -18,7 +18,7 @@ KINDS: dict[SignKind, str] = {
     "class": "events of {}",
     "own": 'its own lines that say "{}"',
     "logged": 'other errors, warnings or failed requests that say "{}"',
-    "change": "a change shortly before it: {}",
+    "change": "a change in the half hour before it: {}",
     "warning": "a doubt about the input: {}",
     "follows": "another class that precedes it under the same request",
     "traffic": "more requests per hour",
@@ -72,8 +72,8 @@ class Hypothesis:
 class Entry:
     """One entry: what is shown (*knowledge*), what it is for, and what is looked for.
 
-    It is of the errors of *error_class*; with *when*, only of those whose exception type or
-    template that pattern finds.
+    It is of the errors of *error_class*; with *when*, only of those whose first event holds that
+    pattern in its exception or the head of its text.
     """
 
     knowledge: Knowledge
@@ -82,5 +82,5 @@ class Entry:
     hypotheses: tuple[Hypothesis, ...]
 
     def takes(self, text: str) -> bool:
-        """Tell whether an error of this class with *text* (type and template) is meant."""
+        """Tell whether an error of this class with *text* is meant."""
         return self.when is None or re.search(self.when, text) is not None

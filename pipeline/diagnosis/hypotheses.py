@@ -26,8 +26,9 @@ from pipeline.model import (
 )
 from pipeline.signs import Entry, Hypothesis, Sign
 
-# A change explains what began at most this long after it; clocks and onsets are off by a minute.
+# What fell silent shortly before may be the cause; clocks and onsets are off by a minute.
 _BEFORE, _AFTER = timedelta(minutes=30), timedelta(minutes=1)
+_CHANGES = "change_lines"
 # A value that four of five events share is where they come from.
 _MOST = 0.8
 # What half of a class's events say is true of the class.
@@ -324,23 +325,27 @@ def _logged(finding: Finding, hits: pl.DataFrame, facts: Facts) -> _Found:
 
 
 def _change(finding: Finding, sign: Sign, facts: Facts) -> _Found:
-    began = finding.onset or finding.first_seen
-    if began is None:
-        return _Found("not_known", "it is not known when it began", "finding_minutes")
+    """A change of the kind in the half hour before; one that the class never followed tells less.
+
+    The changes and the control on the baseline are those of the card (`diagnosis.changes`).
+    """
+    changes = {one.change_id: one for one in facts.changes}
     near = [
         one
-        for one in facts.changes
-        if one.kind in sign.values and began - _BEFORE <= one.timestamp <= began + _AFTER
+        for one in finding.changes_before
+        if one.change_id in changes and changes[one.change_id].kind in sign.values
     ]
     if not near:
-        return _Found(
-            "not_seen", "none is logged in the half hour before it began", "finding_minutes", 0
-        )
-    own = {one.service_name for one in finding.services}
-    best = max(near, key=lambda one: (one.service_name in own, one.timestamp))
-    minutes = max(round((began - best.timestamp).total_seconds() / 60), 0)
-    text = f"{best.kind} of {best.service_name} {minutes:,} min before it began: {best.text}"
-    return _Found("supported", text, "finding_minutes", len(near))
+        text = "none is logged in the half hour before it began"
+        return _Found("not_seen", text, _CHANGES, 0)
+    best = min(near, key=lambda one: (not one.is_same_service, one.seconds_before))
+    change = changes[best.change_id]
+    minutes = round(max(best.seconds_before, 0.0) / 60)
+    text = f"{change.kind} of {change.service_name} {minutes:,} min before it began"
+    harmless = best.baseline_count and not best.baseline_followed_count
+    if harmless:
+        text += f"; {best.baseline_count:,} of the same in the baseline, and it followed none"
+    return _Found("seen" if harmless else "supported", text, _CHANGES, len(near))
 
 
 def _warning(sign: Sign, facts: Facts) -> _Found:

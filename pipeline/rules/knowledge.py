@@ -1,8 +1,9 @@
 """What is generally known of a class of errors: one file an entry in `pipeline/knowledge/`.
 
 Steps for a new entry: a file named after its error class, `disk_full.toml`; where one class has
-several, `timeout.pool.toml` beside `timeout.toml`, with `when`: a pattern that the exception type
-or the template must hold. Failed requests have the class `http_STATUS`, else `http_5xx`. Keys:
+several, `timeout.pool.toml` beside `timeout.toml`, with `when`: a pattern that the class's first
+event must hold in its exception or the head of its text. Failed requests have the class
+`http_STATUS`, else `http_5xx`. Keys:
 
 - `title`, `mechanism`, `applies_to` (components and versions), `reviewed` (a date);
 - `check_first`, `remedy`, `verify`: lists of sentences;
@@ -67,7 +68,7 @@ class KnowledgeBase:
             found = self.of_class(status) or self.of_class(_OF_FAILED_REQUESTS)
         else:
             found = self.of_class(row["error_class"] or "")
-        text = f"{row['exception_type'] or ''}: {row['template'] or ''}"
+        text = row["first_text"] or ""
         return next((one for one in found if one.takes(text)), None)
 
 
@@ -124,11 +125,11 @@ def _hypothesis(where: str, table: Mapping[str, Any]) -> Hypothesis:
     _refuse_unknown(where, table, _HYPOTHESIS_KEYS)
     supported_by = _signs(where, table, "supported_by")
     refuted_by = _signs(where, table, "refuted_by")
-    if (supported_by or refuted_by) and "untold" in table:
+    if bool(supported_by or refuted_by) == ("untold" in table):
         raise RuleError(f"{where}: either signs to look for or `untold` is needed")
     return Hypothesis(
         text=_text(where, table, "text"),
-        refuted_if=_text(where, table, "refuted_if") if "refuted_if" in table else "",
+        refuted_if=_text(where, table, "refuted_if"),
         supported_by=supported_by,
         refuted_by=refuted_by,
         logs_of=tuple(_texts(where, table, "logs_of")) if "logs_of" in table else (),

@@ -19,6 +19,11 @@ summarised as (
         mode(fingerprint order by fingerprint asc) as fingerprint,
         mode(exception_type order by exception_type asc) as exception_type,
         mode(scope_name order by scope_name asc) as scope_name,
+        -- Templates leave out what differs: one text tells errors of a class apart.
+        arg_min(
+            left(concat_ws(chr(10), exception_type, exception_message, body), 600),
+            (timestamp, log_file_path, line_number, byte_offset)
+        ) as first_text,
         count(distinct template_id) as template_count,
         any_value(http_response_status_code) as http_response_status_code,
         count(*) filter (where window_name = 'baseline') as baseline_count,

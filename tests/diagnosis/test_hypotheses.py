@@ -14,6 +14,7 @@ from pipeline.model import (
     ChainEdge,
     ChainNode,
     Change,
+    ChangeBefore,
     Confidence,
     Correlate,
     DataWarning,
@@ -178,11 +179,22 @@ def test_other_lines_support_where_they_are_new_or_rose(
 
 
 @pytest.mark.parametrize(
-    ("minutes", "status"), [(-31, "not_seen"), (-5, "supported"), (1, "supported"), (5, "not_seen")]
+    ("kind", "baseline", "followed", "status"),
+    [
+        ("deploy", 0, 0, "supported"),
+        ("deploy", 4, 0, "seen"),
+        ("deploy", 4, 3, "supported"),
+        ("restart", 0, 0, "not_seen"),
+    ],
 )
-def test_a_change_supports_when_it_came_shortly_before(minutes: int, status: str) -> None:
-    change = Change(AT + timedelta(minutes=minutes), "api", "deploy", "version 2", "logs")
-    found = check('supported_by = [{ change = "deploy" }]', facts(changes=[change]))
+def test_a_change_before_supports_unless_the_same_was_harmless_in_the_baseline(
+    kind: str, baseline: int, followed: int, status: str
+) -> None:
+    change = Change(AT - timedelta(minutes=5), "api", kind, "version 2", "logs", change_id="c1")
+    before = ChangeBefore("c1", 300.0, True, True, baseline, followed)
+    held = facts(changes=[change])
+    held = replace(held, findings={"f1": own(changes_before=[before])})
+    found = check('supported_by = [{ change = "deploy" }]', held)
 
     assert found.status == status
 
