@@ -16,7 +16,7 @@ from pipeline.cli import analyze
 from pipeline.ingest import load_formats
 from pipeline.ingest.envelopes import load_envelopes
 from pipeline.redaction.rules import load_redactions
-from pipeline.rules import load_rules
+from pipeline.rules import load_knowledge, load_rules
 from pipeline.schema import (
     ALIASES,
     CALM,
@@ -112,7 +112,34 @@ def change_table() -> str:
 CHANGES_BEGIN = "<!-- generated from pipeline/changes: make docs -->"
 CHANGES_END = "<!-- end of the generated part -->"
 
+
+def knowledge_page() -> str:
+    entries = load_knowledge().values()
+    head = """# Knowledge base
+
+What is generally known of a class of errors, and what is looked for in the logs to tell hypotheses
+apart. `analyze knowledge show ID` prints an entry in full. Written from `pipeline/knowledge/`; the
+head of `pipeline/rules/knowledge.py` tells the keys.
+
+A hypothesis is *supported* (a sign is there, which proves nothing), *refuted*, *seen* (a sign that
+tells nothing: no more often than before, or too late), *not seen* in what was read, or *not known*,
+with the reason. Signs in texts are looked for in errors, warnings and failed requests.
+
+"""
+    rows = [
+        f"| `{one.knowledge.knowledge_id}` | {one.knowledge.title} | {one.knowledge.applies_to} |"
+        f" {len(one.hypotheses)} | {one.knowledge.reviewed} |"
+        for one in entries
+    ]
+    table = [
+        "| entry | what | written for | hypotheses | reviewed |",
+        "| --- | --- | --- | ---: | --- |",
+    ]
+    return head + "\n".join([*table, *rows]) + "\n"
+
+
 GENERATED = {
+    "knowledge.md": knowledge_page,
     "changes.md": change_table,
     "command-line.md": command_line,
     "formats.md": format_table,

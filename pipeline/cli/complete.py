@@ -22,6 +22,17 @@ def rule_names(_: click.Context, __: click.Parameter, incomplete: str) -> list["
     return _items(names, incomplete)
 
 
+def knowledge_names(
+    _: click.Context, __: click.Parameter, incomplete: str
+) -> list["CompletionItem"]:
+    """Return the ids of entries of the knowledge base that begin so."""
+    from importlib.resources import files
+
+    entries = files("pipeline").joinpath("knowledge").iterdir()
+    names = [one.name.removesuffix(".toml") for one in entries if one.name.endswith(".toml")]
+    return _items(names, incomplete)
+
+
 def format_names(_: click.Context, __: click.Parameter, incomplete: str) -> list["CompletionItem"]:
     """Return the names of shipped formats that begin so."""
     from importlib.resources import files

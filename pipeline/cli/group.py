@@ -47,6 +47,7 @@ COMMANDS = {
         "doctor": ("inspect", "Tell what was understood of logs."),
         "formats": ("inspect", "List, show, test and suggest log formats."),
         "rules": ("rules", "List, show, test and suggest names of errors."),
+        "knowledge": ("knowledge", "List and show what is known of errors."),
     },
     "Try": {
         "calibrate": ("inspect", "Tell how well rises are found on your own logs."),

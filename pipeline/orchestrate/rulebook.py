@@ -22,7 +22,8 @@ from pipeline.model import Settings
 from pipeline.orchestrate.reading import Tell, read, rule_texts, streams_of
 from pipeline.orchestrate.templates import open_book
 from pipeline.rules import Rule, check_rule, load_rules, parse_rules, rule_table
-from pipeline.rules.knowledge import KnowledgeBase
+from pipeline.rules.knowledge import KnowledgeBase, load_knowledge
+from pipeline.signs import Entry
 from pipeline.sql import classify
 
 SHIPPED = "shipped"
@@ -73,6 +74,23 @@ def show_rule(name: str, folder: Path | None) -> RuleDefinition:
         definition=_toml(rule),
         knowledge_ids=known,
     )
+
+
+def list_knowledge() -> list[Entry]:
+    """Return every entry of the knowledge base, by id."""
+    return list(load_knowledge().values())
+
+
+def show_knowledge(name: str) -> Entry:
+    """Return the entry *name* of the knowledge base. Raises `UsageError` when there is none."""
+    base = KnowledgeBase()
+    if name not in base.names:
+        near = get_close_matches(name, base.names, n=3)
+        raise UsageError(
+            f"there is no entry {name!r}",
+            hint=f"did you mean {' or '.join(near)}?" if near else "analyze knowledge list",
+        )
+    return base.entry(name)
 
 
 def check_rules(path: Path, folder: Path | None = None) -> RuleCheck:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Verification,
     )
     from pipeline.model import Result
+    from pipeline.signs import Entry
 
 __all__ = [
     "SUMMARY_BYTES",
@@ -51,6 +52,8 @@ __all__ = [
     "render_format_list",
     "render_html",
     "render_junit",
+    "render_knowledge",
+    "render_knowledge_list",
     "render_line",
     "render_markdown",
     "render_naming",
@@ -214,6 +217,20 @@ def render_taken(diagnosis: "Diagnosis", *, width: int, color: bool) -> str:
     from pipeline.render import inspections
 
     return inspections.render_taken(diagnosis, width=width, color=color)
+
+
+def render_knowledge_list(entries: "list[Entry]", *, width: int, color: bool) -> str:
+    """Return one line an entry of the knowledge base."""
+    from pipeline.render import knowledge
+
+    return knowledge.render_knowledge_list(entries, width=width, color=color)
+
+
+def render_knowledge(entry: "Entry", *, width: int, color: bool) -> str:
+    """Return one entry of the knowledge base in full."""
+    from pipeline.render import knowledge
+
+    return knowledge.render_knowledge(entry, width=width, color=color)
 
 
 def render_rule_list(rules: "list[RuleSummary]", *, width: int, color: bool) -> str:
