@@ -23,7 +23,7 @@ from pipeline.resources import resource_dir
 from pipeline.schema import Schema
 
 # Asked whenever the kept events are read: small, and worked out once.
-_WORKED_OUT = "stg_repeated_texts"
+_WORKED_OUT = {"stg_repeated_texts", "stg_coarse_sources"}
 _PARAMETER = re.compile(r"\$[a-z_]+\b")
 _ONE_SELECT = "queries hold one select statement each"
 # DuckDB expands these in the names of files, also in a list of names.
@@ -183,7 +183,7 @@ class Session:
 
     def _create(self, name: str, text: str) -> None:
         # Intermediate results are read by several marts: worked out once, they are tables.
-        kind = "table" if name.startswith("int_") or name == _WORKED_OUT else "view"
+        kind = "table" if name.startswith("int_") or name in _WORKED_OUT else "view"
         try:
             self._connection.execute(f'create temp {kind} "{name}" as {text}').fetchall()
         except duckdb.Error as error:

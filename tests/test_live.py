@@ -110,27 +110,48 @@ def test_health_checks_are_listed_as_working(result: Result) -> None:
         assert f"{check} answered {asked[check]} requests, none with a failure" in working
 
 
-@pytest.mark.slow
-@pytest.mark.xfail(reason="access lines with full seconds are taken to be earlier than they are")
-def test_planted_edges_are_drawn_and_no_other(result: Result) -> None:
-    """Edges in the direction of time, with the lag of the processes' own clocks; at least two."""
+def drawn(result: Result) -> dict[tuple[str, str], float | None]:
+    """Return the edges between stages that are more than hypotheses, with their median lags."""
     stages = {one.finding_id: stage(one) for one in result.findings}
+    return {
+        (stages[edge.source], stages[edge.target]): edge.median_lag_seconds
+        for edge in result.chain.edges
+        if edge.grade != "hypothesis" and edge.source in stages and edge.target in stages
+    }
+
+
+@pytest.mark.slow
+def test_edges_are_planted_ones_with_their_lag(result: Result) -> None:
+    """In the direction of time, with the lag of the processes' own clocks."""
     lags = {(one["source"], one["target"]): one["median_seconds"] for one in TRUTH["lags"]}
-    # One failure in two places, or in a log and in the answer, a few milliseconds apart.
-    same = {("slow", "http_503"), ("slow", "http_504"), ("slow", "slow")}
-    drawn = set()
-    for edge in result.chain.edges:
-        if edge.grade == "hypothesis" or edge.source not in stages or edge.target not in stages:
-            continue
-        pair = (stages[edge.source], stages[edge.target])
-        if pair[0] == pair[1] or pair in same:
-            continue
-        assert pair in lags, f"{pair} was not planted: {edge}"
-        if edge.median_lag_seconds is not None:
-            assert edge.median_lag_seconds == pytest.approx(lags[pair], rel=0.2), pair
-        drawn.add(pair)
-    assert {"asgi_message", "timeout"} <= {target for _, target in drawn}
-    assert any(source == "enum_binding" for source, _ in drawn)
+    # One failure in the database's log, the API's and its answer, milliseconds apart.
+    at_once = {("slow", "http_503"), ("slow", "http_504"), ("slow", "slow")}
+    at_once.add(("enum_binding", "enum_binding"))
+    found = {pair: lag for pair, lag in drawn(result).items() if pair not in at_once}
+    assert set(found) <= set(lags)
+    for pair, lag in found.items():
+        assert lag == pytest.approx(lags[pair], rel=0.2), pair
+    assert {source for source, _ in found} >= {"enum_binding"}
+    assert {target for _, target in found} >= {"timeout"}
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(reason="classes whose lines have no id are not tied to others yet")
+def test_what_has_no_id_is_tied_by_its_lag(result: Result) -> None:
+    assert {target for _, target in drawn(result)} >= {"asgi_message"}
+
+
+@pytest.mark.slow
+def test_the_endpoints_that_failed_begin_the_chain(result: Result) -> None:
+    stages = {one.finding_id: stage(one) for one in result.findings}
+    labels = {one.node_id: one.label for one in result.chain.nodes if one.kind == "endpoint"}
+    begins = {
+        labels[edge.source]: stages[edge.target]
+        for edge in result.chain.edges
+        if edge.source in labels
+    }
+    assert begins["POST /api/parcels/{id}/label"] == "enum_binding"
+    assert begins["GET /api/reports/daily"] == "slow"
 
 
 def test_lines_tell_nothing_of_where_they_were_made() -> None:

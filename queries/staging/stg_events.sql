@@ -1,6 +1,7 @@
 -- Kept events with what kind of finding they count for, and their window. One row per event.
 -- `is_copy`: the same service, stream, time and text was read from another file before.
 -- Texts are compared by hash and cut to what a report shows: traces are most of the bytes.
+-- Where a format writes whole seconds only, the envelope tells when within the second it was.
 with
 
 source as not materialized (
@@ -11,6 +12,7 @@ source as not materialized (
         observed_timestamp,
         time_source,
         time_flags,
+        format_name,
         severity_number,
         service_name,
         container_name,
@@ -67,6 +69,12 @@ repeated as (
 
 ),
 
+coarse as (
+
+    select * from stg_coarse_sources
+
+),
+
 single as (
 
     select source.*
@@ -116,7 +124,20 @@ flagged as (
 placed as (
 
     select
-        flagged.* exclude (text_key),  -- noqa: RF02
+        flagged.* exclude (text_key, timestamp, format_name),  -- noqa: RF02
+        case
+            -- The line was written before the envelope saw it, and within the second that it says.
+            when
+                coarse.log_file_path is not null
+                and flagged.time_source = 'payload'
+                and flagged.observed_timestamp >= flagged.timestamp
+                and flagged.observed_timestamp < flagged.timestamp + interval 2 seconds
+                then least(
+                    flagged.observed_timestamp,
+                    flagged.timestamp + interval 999999 microseconds
+                )
+            else flagged.timestamp
+        end as timestamp,
         windows_.window_name,
         case
             -- An access line says of a request how it ended; its cause is logged apart.
@@ -132,6 +153,10 @@ placed as (
             flagged.origin = windows_.origin
             and flagged.timestamp >= windows_.window_start
             and flagged.timestamp < windows_.window_end
+    left join coarse
+        on
+            flagged.log_file_path = coarse.log_file_path
+            and flagged.format_name = coarse.format_name
 
 )
 
