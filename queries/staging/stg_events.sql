@@ -125,6 +125,7 @@ placed as (
 
     select
         flagged.* exclude (text_key, timestamp, format_name),  -- noqa: RF02
+        windows_.window_name,
         case
             -- The line was written before the envelope saw it, and within the second that it says.
             when
@@ -138,7 +139,6 @@ placed as (
                 )
             else flagged.timestamp
         end as timestamp,
-        windows_.window_name,
         case
             -- An access line says of a request how it ended; its cause is logged apart.
             when flagged.http_response_status_code >= 500 then 'failed_request'
