@@ -584,7 +584,12 @@ class ChainNode:
 
 @dataclass(frozen=True, slots=True)
 class ChainEdge:
-    """*source* precedes *target*, on the evidence named; *share* is of the target's events."""
+    """*source* precedes *target*, on the evidence named; *share* is of the target's events.
+
+    *negative_control* is the largest share that the same test finds where nothing should be found:
+    with the target moved in time (*shuffled_share*, what chance gives) and in the baseline
+    (*baseline_share*); null where it cannot be asked. *lift* is *share* over *shuffled_share*.
+    """
 
     source: str
     target: str
@@ -595,6 +600,18 @@ class ChainEdge:
     lift: float | None
     median_lag_seconds: float | None
     negative_control: float | None
+    checked: str = ""
+    shuffled_share: float | None = None
+    baseline_share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChainNote:
+    """What cannot be told of some nodes of the chain, or was not looked at, and why."""
+
+    kind: Literal["common_cause_possible", "clocks_differ", "not_tested", "capped"]
+    node_ids: list[str]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -605,6 +622,7 @@ class Chain:
     edges: list[ChainEdge]
     first_failures: list[str]
     order_unknown: list[list[str]]
+    notes: list[ChainNote] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,17 @@ def poisson_ppf(probability: float, mean: float) -> int:
     return nbinom_ppf(probability, mean, 0.0)
 
 
+def binomial_sf(count: int, trials: int, probability: float) -> float:
+    """Return P[X >= count] of *trials* that each succeed with *probability*."""
+    if count <= 0:
+        return 1.0
+    if count > trials or probability <= 0:
+        return 0.0
+    if probability >= 1:
+        return 1.0
+    return _beta(count, trials - count + 1.0, probability, 1.0 - probability)
+
+
 def student_sf(t: float, freedom: float) -> float:
     """Return P[T >= t] for Student's t with *freedom* degrees of freedom."""
     share = freedom / (freedom + t * t)
