@@ -3,7 +3,8 @@
 Arrays and tables in, values out; no files, no clock. `rates` is the entry, `compare` the test,
 `seasons` what is normal at an hour, `storms` the guard against floods, `audit` that against a
 baseline which is not normal, `restarts` what comes with every start; `ramps` finds what grows too
-slowly for two windows, `onset` the start, `recovery` what a mended system may still count;
+slowly for two windows, `onset` the start, `recovery` what a mended system may still count,
+`lags` whether one class follows another and `kernels` which of several does so itself;
 `intervals` and `distributions` do the arithmetic; `calibrate` tells what all that does on
 somebody's own counts.
 """
@@ -12,6 +13,7 @@ from pipeline.detection.audit import EVERY_CLASS, audit_baseline, cut_out
 from pipeline.detection.calibrate import Counts, calibrate_counts
 from pipeline.detection.compare import DetectionSettings
 from pipeline.detection.intervals import rate_ratio_interval
+from pipeline.detection.lags import find_lags
 from pipeline.detection.onset import find_onset, refine_onset
 from pipeline.detection.ramps import find_ramps
 from pipeline.detection.rates import detect, expected_band
@@ -37,6 +39,7 @@ __all__ = [
     "cut_out",
     "detect",
     "expected_band",
+    "find_lags",
     "find_limits",
     "find_onset",
     "find_ramps",

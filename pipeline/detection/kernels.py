@@ -21,7 +21,7 @@ import polars as pl
 T = TypeVar("T")
 
 # Borders of the steps, in seconds.
-STEPS = (0.0, 0.1, 0.3, 1.0, 3.0, 8.0, 20.0, 50.0, 120.0)
+STEPS = (0.0, 0.1, 0.3, 0.6, 1.0, 1.7, 3.0, 5.0, 8.0, 12.0, 20.0, 50.0, 120.0)
 _MAX_POINTS = 16_000
 _GOLDEN = (math.sqrt(5) - 1) / 2
 # Weight of one event of nothing in each step: keeps steps that hardly any event fills in bounds.
@@ -70,46 +70,13 @@ def direct_sources(
     All series are sorted seconds. *lags* says at which lag each shows best: its function reaches
     four times as far. Rates are taken to be constant over *constant* seconds, but for the steps.
     """
+    if not sources:
+        return {}
     steps = [step for name in sources for step in _steps(name, lags[name], constant)]
-    points, weight = _points(sources, steps, max(float(one[-1]) for one in (target, *sources.values())))
-    length = max(constant, 1.0)
-    features = _features(points, sources, steps)
-    density = sum(
-        (feature / step.width for feature, step in zip(features, steps, strict=True)),
-        start=pl.repeat(0.0, points.len(), eager=True),
-    )
-    names = [f"{at}" for at in range(len(steps))]
-    frame = pl.DataFrame(
-        [
-            (points / length).floor().cast(pl.Int64).alias("block"),
-            density.alias("density"),
-            *(one.alias(name) for one, name in zip(features, names, strict=True)),
-        ]
-        # A point at its own event, or rounded beyond the last step, lies after none.
-    ).filter(pl.col("density") > 0)
-    weighted = frame.select("block", pl.col(names) * weight / pl.col("density"))
-    blocks = weighted.group_by("block").agg(pl.col(names).sum()).sort("block")
-    sums = [blocks[name] for name in names]
-    counts = pl.DataFrame({"block": (target / length).floor().cast(pl.Int64)})
-    counts = blocks.select("block").join(
-        counts.group_by("block").len("count"), on="block", how="left", maintain_order="left"
-    )["count"].fill_null(0)
-    found = [
-        float(feature.sum()) - float(counts.dot(own)) / length
-        for feature, own in zip(_features(target, sources, steps), sums, strict=True)
-    ]
-    gram = [[0.0] * len(names) for _ in names]
-    for a, one in enumerate(names):
-        for b in range(a, len(names)):
-            gram[a][b] = gram[b][a] = (
-                float(weighted[one].dot(frame[names[b]])) - float(sums[a].dot(sums[b])) / length
-            )
-    for at, step in enumerate(steps):
-        gram[at][at] += _PRIOR_EVENTS * step.width
+    fit = _fit(target, sources, steps, max(constant, 1.0))
+    gram, found = fit.gram, fit.found
     # First the shape that each class would have alone, then how much of each shape all need.
-    places = {
-        name: [at for at, step in enumerate(steps) if step.name == name] for name in sources
-    }
+    places = {name: [at for at, step in enumerate(steps) if step.name == name] for name in sources}
     shapes = {name: _shape(gram, found, own) for name, own in places.items()}
     small = [
         [
@@ -124,7 +91,7 @@ def direct_sources(
         small[at][at] += 1e-6 * small[at][at] + 1e-30
     factor = _cholesky(small)
     amounts = _solve(factor, right)
-    rate = target.len() / (blocks.height * length)
+    rate = target.len() / fit.seconds
     answer = {}
     for at, (name, series) in enumerate(sources.items()):
         own = [steps[place] for place in places[name]]
@@ -141,6 +108,61 @@ def direct_sources(
     return answer
 
 
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """Normal equations of the least squares, all rates taken off by block; *seconds* they span."""
+
+    gram: list[list[float]]
+    found: list[float]
+    seconds: float
+
+
+def _fit(
+    target: pl.Series, sources: Mapping[str, pl.Series], steps: Sequence[Step], length: float
+) -> _Fit:
+    end = max(float(one[-1]) for one in (target, *sources.values()))
+    points, weight = _points(sources, steps, end)
+    features = _features(points, sources, steps)
+    density = pl.repeat(0.0, points.len(), eager=True)
+    for feature, step in zip(features, steps, strict=True):
+        density = density + feature / step.width
+    names = [f"{at}" for at in range(len(steps))]
+    # A point at its own event, or rounded beyond the last step, lies after none.
+    frame = pl.DataFrame(
+        [
+            _blocks(points, length),
+            density.alias("density"),
+            *(one.alias(name) for one, name in zip(features, names, strict=True)),
+        ]
+    ).filter(pl.col("density") > 0)
+    weighted = frame.select("block", pl.col(names) * weight / pl.col("density"))
+    sums = weighted.group_by("block").agg(pl.col(names).sum()).sort("block")
+    counts = sums.select("block").join(
+        _blocks(target, length).to_frame().group_by("block").len("count"),
+        on="block", how="left", maintain_order="left",
+    )["count"].fill_null(0)  # fmt: skip
+    found = [
+        float(feature.sum()) - _dot(counts, sums[name]) / length
+        for feature, name in zip(_features(target, sources, steps), names, strict=True)
+    ]
+    gram = [[0.0] * len(names) for _ in names]
+    for a, one in enumerate(names):
+        for b, other in enumerate(names[: a + 1]):
+            product = _dot(weighted[one], frame[other]) - _dot(sums[one], sums[other]) / length
+            gram[a][b] = gram[b][a] = product
+    for at, step in enumerate(steps):
+        gram[at][at] += _PRIOR_EVENTS * step.width
+    return _Fit(gram, found, sums.height * length)
+
+
+def _blocks(times: pl.Series, length: float) -> pl.Series:
+    return (times / length).floor().cast(pl.Int64).alias("block")
+
+
+def _dot(one: pl.Series, other: pl.Series) -> float:
+    return float(one.cast(pl.Float64).dot(other) or 0.0)
+
+
 def _zip(values: Sequence[float], others: Sequence[T]) -> Iterator[tuple[float, T]]:
     return zip(values, others, strict=True)
 
@@ -154,7 +176,7 @@ def _shape(
 
 def _steps(name: str, lag: float, constant: float) -> list[Step]:
     borders = [
-        one for one in STEPS if one <= max(STEPS[3], min(_REACH * lag, constant / 5, STEPS[-1]))
+        one for one in STEPS if one <= max(STEPS[4], min(_REACH * lag, constant / 5, STEPS[-1]))
     ]
     return [Step(name, near, far) for near, far in pairwise(borders)]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipeline.detection.distributions import binomial_sf
-from pipeline.detection.kernels import Direct, direct_sources
+from pipeline.detection.kernels import direct_sources
 
 # Calls fail within a second, are retried within some, time out at half a minute or two.
 LAGS = (0.2, 1.0, 5.0, 30.0, 120.0)
@@ -30,6 +30,10 @@ _MOVES = 8  # to either side
 _GOLDEN = (math.sqrt(5) - 1) / 2
 # Moved by whole minutes and hours, two jobs of one clock still meet.
 _CLOCK_MOVES = (60.0, 300.0, 600.0, 900.0, 3600.0)
+# Lags, in seconds, at which a source of a source and the target's own bursts are looked for; the
+# former counts where it explains most of the target, far beyond its error.
+_FAR, _OWN = 5.0, 5.0
+_CLEAR, _MOST = 8.0, 0.4
 
 SCHEMA = {
     "source_id": pl.String,
@@ -49,9 +53,12 @@ SCHEMA = {
     "is_significant": pl.Boolean,
     "direct_share": pl.Float64,
     "direct_error": pl.Float64,
+    "renewed_share": pl.Float64,
     "tied_share": pl.Float64,
     "median_lag_seconds": pl.Float64,
 }
+
+Row = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +79,9 @@ def find_lags(times: pl.DataFrame, *, most_series: int = MAX_SERIES) -> pl.DataF
     """Return a row per ordered pair of classes that was tested, by the lag where it shows best.
 
     *times*: a row an event, `series_id` str, `window_name` str (baseline, candidate), `seconds`
-    float, `is_cut` bool: the class has more events later; any order. Classes of fewer than five events in the candidate are not tested; of more
-    than *most_series*, those with most events are. Columns of the answer:
+    float, `is_cut` bool: the class has more events later; any order. Classes of fewer than five
+    events in the candidate are not tested; of more than *most_series*, those with most events are.
+    Columns of the answer:
 
     - `together_count` of `asked_count` events of the target have one of the source at most
       `lag_seconds` before them, which is `share`; `chance_share` have when the target is moved in
@@ -83,43 +91,88 @@ def find_lags(times: pl.DataFrame, *, most_series: int = MAX_SERIES) -> pl.DataF
       also that no moved copy has as many.
     - `direct_share`: share of the target's events that follow the source and no other class that
       it follows as well, with its standard error; null where the pair is not significant.
+      `renewed_share` is the same beside the target's own past: what is left of it where the target
+      comes in bursts.
       `tied_share` of the target's events stand at the very time of one of the source.
     """
-    after = _series(times, "candidate")
     before = {one.name: one for one in _series(times, "baseline")}
-    chosen = sorted(
-        (one for one in after if one.count >= _FEWEST_EVENTS), key=lambda one: (-one.count, one.name)
-    )[:most_series]
+    after = [one for one in _series(times, "candidate") if one.count >= _FEWEST_EVENTS]
+    chosen = sorted(after, key=lambda one: (-one.count, one.name))[:most_series]
     chosen.sort(key=lambda one: one.name)
-    pair_count = len(chosen) * (len(chosen) - 1)
-    rows = []
-    if pair_count:
-        low, high = _span(chosen)
-        for target in chosen:
-            asked = _asked(target, low, high)
-            for one in chosen:
-                known = _known(target, one)
-                if one is target or known.count < _FEWEST_EVENTS:
-                    continue
-                own = asked if known is target else _asked(known, low, high)
-                rows.append(_screen(one, own, pair_count))
-    rows = [row for row in rows if row is not None]
+    rows = _screened(chosen)
     by_name = {one.name: one for one in chosen}
+    before_each = {
+        target: {
+            str(row["source_id"])
+            for row in rows
+            if row["target_id"] == target and row["is_significant"]
+        }
+        for target in by_name
+    }
     for target in chosen:
-        own = [row for row in rows if row["target_id"] == target.name and row["is_significant"]]
-        if own:
-            sources = [by_name[str(row["source_id"])] for row in own]
-            found = direct_sources(
-                _known(target, *sources).times,
-                {one.name: one.times for one in sources},
-                {str(row["source_id"]): float(str(row["lag_seconds"])) for row in own},
-                constant=_moves(target).farthest,
-            )
-            for row in own:
-                row |= _direct(found[str(row["source_id"])], _known(target, *sources).count)
+        # What leads to a source may lead to the target as well, too far off to show by itself.
+        own = before_each[target.name]
+        beyond = {name for source in own for name in before_each[source]} - {target.name}
+        tested = {
+            str(row["source_id"]): row
+            for row in rows
+            if row["target_id"] == target.name and row["source_id"] in own | beyond
+        }
+        _add_direct(tested, target, by_name)
     for row in rows:
         row |= _baseline(row, before)
     return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def _screened(chosen: Sequence[Series]) -> list[Row]:
+    """Test every ordered pair by itself."""
+    if len(chosen) < 2:
+        return []
+    low, high = _span(chosen)
+    pair_count = len(chosen) * (len(chosen) - 1)
+    rows = []
+    for target in chosen:
+        asked = _asked(target, low, high)
+        for source in chosen:
+            known = _known(target, source)
+            if source is target or known.count < _FEWEST_EVENTS or not asked.moves.lags:
+                continue
+            own = asked if known is target else _asked(known, low, high)
+            rows.append(_screen(source, own, pair_count))
+    return rows
+
+
+def _add_direct(rows: Mapping[str, Row], target: Series, by_name: Mapping[str, Series]) -> None:
+    """Add to *rows*, by their sources, what each tells of *target* beside all others."""
+    if not rows:
+        return
+    sources = [by_name[name] for name in rows]
+    known = _known(target, *sources)
+    times = {one.name: one.times for one in sources}
+    reach = {
+        name: float(str(row["lag_seconds"])) if row["is_significant"] else _FAR
+        for name, row in rows.items()
+    }
+    constant = _moves(target).farthest
+    found = direct_sources(known.times, times, reach, constant=constant)
+    # A burst of the target's own would else pass for followers of what it leads to.
+    beside = direct_sources(
+        known.times,
+        {**times, known.name: known.times},
+        {**reach, known.name: _OWN},
+        constant=constant,
+    )
+    for name, row in rows.items():
+        one = found[name]
+        row |= {
+            "direct_share": one.excess / known.count,
+            "direct_error": one.error / known.count,
+            "renewed_share": beside[name].excess / known.count,
+            "median_lag_seconds": one.median_lag_seconds,
+            "tied_share": one.tied_count / known.count,
+        }
+        if not row["is_significant"]:
+            row["is_significant"] = one.excess > max(_CLEAR * one.error, _MOST * known.count)
 
 
 def _series(times: pl.DataFrame, window: str) -> list[Series]:
@@ -145,9 +198,7 @@ def _moves(one: Series) -> Moves:
     middle = one.times.quantile(0.9, "nearest") - one.times.quantile(0.1, "nearest")  # type: ignore[operator]
     farthest = min(_FARTHEST_MOVE, middle / 3)
     nearest = farthest / 6
-    steps = [
-        nearest + (farthest - nearest) * ((at * _GOLDEN) % 1) for at in range(1, _MOVES + 1)
-    ]
+    steps = [nearest + (farthest - nearest) * ((at * _GOLDEN) % 1) for at in range(1, _MOVES + 1)]
     clock = [move for move in _CLOCK_MOVES if move <= max(farthest, middle / 2)]
     return Moves(
         farthest,
@@ -177,14 +228,14 @@ def _asked(target: Series, low: float, high: float) -> Asked:
     shifts = [0.0, *moves.seconds, *moves.clock]
     moved = [(times + (by - low)) % (high - low) + low for by in shifts]
     parts = pl.Series("part", range(len(shifts)), dtype=pl.Int32)
-    return Asked(target, moves, count, pl.concat([times, *moved[1:]]), parts.repeat_by(count).explode())
+    return Asked(
+        target, moves, count, pl.concat([times, *moved[1:]]), parts.repeat_by(count).explode()
+    )
 
 
-def _screen(source: Series, asked: Asked, pair_count: int) -> dict[str, object] | None:
+def _screen(source: Series, asked: Asked, pair_count: int) -> Row:
     """Count at every lag, at the true time and at the moved ones; keep the clearest lag."""
     lags, moves, count = asked.moves.lags, asked.moves, asked.count
-    if not lags:
-        return None
     waits = pl.DataFrame([asked.parts, waits_after(source.times, asked.times).alias("wait")])
     counts = (
         waits.group_by("part", maintain_order=True)
@@ -258,16 +309,7 @@ def _known(target: Series, *sources: Series) -> Series:
     return Series(target.name, target.times.filter(target.times <= min(ends)), target.is_cut)
 
 
-def _direct(found: Direct, count: int) -> dict[str, object]:
-    return {
-        "direct_share": found.excess / count,
-        "direct_error": found.error / count,
-        "median_lag_seconds": found.median_lag_seconds,
-        "tied_share": found.tied_count / count,
-    }
-
-
-def _baseline(row: Mapping[str, object], before: Mapping[str, Series]) -> dict[str, object]:
+def _baseline(row: Row, before: Mapping[str, Series]) -> Row:
     """Ask the same of the baseline: is the tie older than the rise."""
     target = before.get(str(row["target_id"]))
     source = before.get(str(row["source_id"]))

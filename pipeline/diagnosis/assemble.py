@@ -65,6 +65,7 @@ class Tested:
     premises: Sequence[Premise] = ()
     service_onsets: Mapping[tuple[str, str], Onset] = field(default_factory=dict)
     restarts: pl.DataFrame | None = None
+    lags: pl.DataFrame | None = None
 
 
 def assemble(
@@ -136,7 +137,13 @@ def assemble(
             pairs=marts["correlated_pairs"],
             endpoints=marts["correlated_endpoints"],
             causes=marts["stated_causes"],
+            triples=marts["correlated_triples"],
+            lags=tested.lags if tested.lags is not None else chains.NO_LAGS,
+            request_count=windows.candidate.request_count,
         ),
+        changes=[],
+        premises=tested.premises,
+        candidate=choice.candidate,
     )
     warnings = [
         *_strangers(coverage),

@@ -5,7 +5,7 @@ much of it each logs. Its exposure is the requests of those services, else those
 else the calm events (below warning) of those services. Error lines are never exposure.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -223,9 +223,12 @@ def _spread(minutes: pl.DataFrame, series: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def onset_table(onsets: Mapping[str, Onset]) -> pl.DataFrame:
-    """Return *onsets* by finding_id as a table that queries can read."""
-    rows = [(name, onset.onset) for name, onset in sorted(onsets.items())]
+def onset_table(onsets: Mapping[str, Onset], risen: Iterable[str] = ()) -> pl.DataFrame:
+    """Return *onsets* by finding_id as a table that queries can read; of *risen* classes that could
+    not be dated with null.
+    """
+    names = sorted({*onsets, *risen})
+    rows = [(name, onsets[name].onset if name in onsets else None) for name in names]
     schema: Schema = {"finding_id": pl.String, "onset": TIMESTAMP}
     return pl.DataFrame(rows, schema=schema, orient="row")
 

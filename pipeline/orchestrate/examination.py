@@ -11,7 +11,7 @@ import polars as pl
 
 from pipeline.captures import tell_captures
 from pipeline.changes import load_signs
-from pipeline.detection import rate_ratio_interval, recovery
+from pipeline.detection import find_lags, rate_ratio_interval, recovery
 from pipeline.diagnosis.assemble import Tested, assemble
 from pipeline.diagnosis.coverage import find_coverage
 from pipeline.diagnosis.escalation import FILE, parse_rule, shipped_text
@@ -32,7 +32,7 @@ from pipeline.model import (
 )
 from pipeline.numbers import number_sources
 from pipeline.orchestrate.tracing import why_not_traced
-from pipeline.orchestrate.trial import MARTS, MARTS_OF_RISEN, judge
+from pipeline.orchestrate.trial import MARTS, MARTS_OF_RISEN, judge, regressions_of
 from pipeline.redaction import Redactor, redact_fields
 from pipeline.rules.knowledge import KnowledgeBase
 from pipeline.schema import CALM, CHANGES, FACTS, MEASURES, TRACED
@@ -91,7 +91,8 @@ def examine(
         marts = {name: session.frame(name) for name in MARTS}
         coverage = find_coverage(marts["service_minutes"], choice)
         tested = judge(marts, choice, coverage, session.frame, find_calm)
-        session.register("onsets", onset_table(tested.onsets))
+        regressions = regressions_of(tested.verdicts)
+        session.register("onsets", onset_table(tested.onsets, regressions))
         for name in MARTS_OF_RISEN:
             marts[name] = session.frame(name)
         known = _known(marts["finding_totals"], tested, session)
@@ -107,6 +108,8 @@ def examine(
             session.register("traced", retrace())
         localisation = localise(session.frame("trace_steps"), not_traced)
     told = tell_captures(files, measures, choice.candidate)
+    times = marts["finding_times"].rename({"finding_id": "series_id"})
+    tested = replace(tested, lags=find_lags(times.filter(pl.col("series_id").is_in(regressions))))
     result = assemble(
         marts,
         tested,

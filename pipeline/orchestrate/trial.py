@@ -52,7 +52,6 @@ from pipeline.model import Onset, Premise, Window
 MARTS = (
     "change_lines",
     "correlated_endpoints",
-    "correlated_pairs",
     "data_quality",
     "endpoint_totals",
     "finding_aliases",
@@ -67,7 +66,13 @@ MARTS = (
     "window_totals",
 )
 # What is only asked of classes that rose, once it is known since when.
-MARTS_OF_RISEN = ("finding_samples", "finding_values")
+MARTS_OF_RISEN = (
+    "correlated_pairs",
+    "correlated_triples",
+    "finding_samples",
+    "finding_times",
+    "finding_values",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +150,13 @@ def judge(
         capped, verdicts, hourly, total_verdict, total_hourly, onsets, audit, ramps, premises,
         by_service, _restarts(minutes, marts, baseline),
     )  # fmt: skip
+
+
+def regressions_of(verdicts: pl.DataFrame) -> list[str]:
+    """Return the ids of the classes that are regressions, sorted."""
+    if "is_regression" not in verdicts.columns:
+        return []
+    return sorted(verdicts.filter("is_regression")["series_id"].to_list())
 
 
 def _restarts(

@@ -9,7 +9,6 @@ It is not a root cause.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import polars as pl
 
@@ -28,12 +27,15 @@ from pipeline.model import (
     Window,
 )
 
-_NO_TRIPLES = {"first_id": pl.String, "second_id": pl.String, "third_id": pl.String}
-_NO_LAGS = {"source_id": pl.String, "target_id": pl.String}
-
-
-def _empty(schema: Mapping[str, Any]) -> pl.DataFrame:
-    return pl.DataFrame(schema=dict(schema))
+NO_TRIPLES = pl.DataFrame(
+    schema={name: pl.String for name in ("first_id", "second_id", "third_id")}
+)
+NO_LAGS = pl.DataFrame(
+    schema={
+        "source_id": pl.String, "target_id": pl.String, "is_cut": pl.Boolean,
+        "direct_share": pl.Float64,
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,8 @@ class Tables:
     pairs: pl.DataFrame
     endpoints: pl.DataFrame
     causes: pl.DataFrame
-    triples: pl.DataFrame = field(default_factory=lambda: _empty(_NO_TRIPLES))
-    lags: pl.DataFrame = field(default_factory=lambda: _empty(_NO_LAGS))
+    triples: pl.DataFrame = field(default_factory=NO_TRIPLES.clone)
+    lags: pl.DataFrame = field(default_factory=NO_LAGS.clone)
     request_count: int = 0
 
 
@@ -210,7 +212,9 @@ def _limits(lags: pl.DataFrame, shown: Mapping[str, Finding]) -> list[ChainNote]
             notes.append(ChainNote("not_tested", left, text))
         cut = lags.filter("is_cut")["target_id"].unique().sort().to_list()
         if cut:
-            text = "more than 20,000 events of a class: lags are measured on the first from its onset"
+            text = (
+                "more than 20,000 events of a class: lags are measured on the first from its onset"
+            )
             notes.append(ChainNote("capped", [name for name in cut if name in shown], text))
     return notes
 

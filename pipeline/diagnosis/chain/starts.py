@@ -1,5 +1,4 @@
-"""Where a chain begins: endpoints whose requests failed, and changes just before the first failure.
-"""
+"""Where a chain begins: endpoints whose requests failed, and changes before the first failure."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -8,7 +7,7 @@ import polars as pl
 
 from pipeline.diagnosis.chain.tied import MINIMUM_TOGETHER
 from pipeline.diagnosis.chain.words import percent
-from pipeline.model import Change, ChainEdge, ChainNode, Finding, Window
+from pipeline.model import ChainEdge, ChainNode, Change, Finding, Window
 
 # An endpoint is drawn as the beginning where most of a class's requests went to it.
 _ENDPOINT_SHARE = 0.2

@@ -49,8 +49,7 @@ class Ties:
         if row is None:
             return False
         return self._both(row) >= MINIMUM_TOGETHER and (
-            self._both(row)
-            >= MINIMUM_SHARE * min(row["source_id_count"], row["target_id_count"])
+            self._both(row) >= MINIMUM_SHARE * min(row["source_id_count"], row["target_id_count"])
         )
 
     def unordered(self) -> list[Pair]:
@@ -109,13 +108,11 @@ class Ties:
             for after, ids in ((after_first, only_first), (after_middle, only_middle))
         ):
             return set()
-        in_line = _log_likelihood(after_first, only_first, _STRAY) + _log_likelihood(
-            after_middle, only_middle, usual
-        )
-        forked = _log_likelihood(after_first, only_first, usual) + _log_likelihood(
-            after_middle, only_middle, _STRAY
-        )
-        return {(first, last)} if in_line >= forked else {(middle, last)}
+        in_line = _preference(after_first, only_first, _STRAY, usual)
+        # A middle class without the first may be another failure of that class, followed by
+        # nothing of the kind: that it is followed tells, that it is not tells nothing.
+        in_line += max(_preference(after_middle, only_middle, usual, _STRAY), 0.0)
+        return {(first, last)} if in_line >= 0 else {(middle, last)}
 
     def _edge(self, pair: Pair) -> ChainEdge:
         row = self._rows[pair]
@@ -141,8 +138,10 @@ class Ties:
         )
 
 
-def _log_likelihood(hits: int, tries: int, share: float) -> float:
-    return hits * math.log(share) + (tries - hits) * math.log(1 - share)
+def _preference(hits: int, tries: int, share: float, other: float) -> float:
+    """Return the log-likelihood of *share* less that of *other*, given *hits* of *tries*."""
+    misses = tries - hits
+    return hits * math.log(share / other) + misses * math.log((1 - share) / (1 - other))
 
 
 def _checked(row: Mapping[str, Any], chance: float | None) -> str:

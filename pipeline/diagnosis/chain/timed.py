@@ -21,6 +21,7 @@ _OPPOSITE = 0.25
 # A control that finds half of what the edge has beyond chance is as good as the edge.
 _CONTROL = 0.5
 _SUPPORTED_TOGETHER = 8
+_SUSPECTED = 0.05
 # Of the later class this share, and three standard errors, may be without an earlier one.
 _UNEXPLAINED = 0.06
 _SHORTEST_NAME = 4
@@ -55,13 +56,12 @@ def timed_edges(
         for row in lags.iter_rows(named=True)
         if row["source_id"] in shown
         and row["target_id"] in shown
-        and row["direct_share"] is not None
         and is_open(row["source_id"], row["target_id"])
     }
     chosen = {pair for pair in rows if _is_direct(pair, rows)}
     found = Timed()
     for one, other in sorted(chosen):
-        if one < other and (other, one) in chosen and _is_mutual(rows, one, other):
+        if _is_mutual(rows, one, other) and ((other, one) not in chosen or one < other):
             found.unordered.append((one, other))
             text = "they come together, now one first and now the other: one cause of both possible"
             found.notes.append(ChainNote("common_cause_possible", [one, other], text))
@@ -70,7 +70,7 @@ def timed_edges(
         pair
         for pair in chosen
         if frozenset(pair) not in both
-        and not ((pair[1], pair[0]) in chosen and _excess(rows, pair) < _excess(rows, pair[::-1]))
+        and not (pair[::-1] in chosen and _renewed(rows, pair) < _renewed(rows, pair[::-1]))
     }
     known = chosen | {(edge.source, edge.target) for edge in tied}
     for first, middle, last in list(triangles(known)):
@@ -79,11 +79,16 @@ def timed_edges(
             is_line = onward["direct_share"] >= across["direct_share"]
             chosen.discard((first, last) if is_line else (middle, last))
     unexplained = {
-        target: _unexplained(shown[target], [rows[p] for p in sorted(chosen) if p[1] == target])
+        target: _unexplained(
+            shown[target], [row for (_, name), row in rows.items() if name == target]
+        )
         for target in {pair[1] for pair in chosen}
     }
     for pair in sorted(chosen, key=lambda pair: (-rows[pair]["direct_share"], pair)):
-        edge, note = _edge(pair, rows[pair], shown, unexplained[pair[1]])
+        is_passed_on = any(
+            _is_passed_on(rows, first, pair) for first, middle in known if middle == pair[0]
+        )
+        edge, note = _edge(pair, rows[pair], shown, unexplained[pair[1]], is_passed_on)
         found.edges.append(edge)
         found.notes += note
     return found
@@ -93,9 +98,7 @@ def onset_edges(
     shown: Mapping[str, Finding], pairs: Sequence[tuple[str, str]], lags: pl.DataFrame
 ) -> list[ChainEdge]:
     """Order *pairs* that belong together by their onsets, where the intervals are apart."""
-    rows = {
-        (row["source_id"], row["target_id"]): row for row in lags.iter_rows(named=True)
-    }
+    rows = {(row["source_id"], row["target_id"]): row for row in lags.iter_rows(named=True)}
     edges = []
     for pair in pairs:
         for one, other in (pair, pair[::-1]):
@@ -103,7 +106,7 @@ def onset_edges(
             row = rows.get((one, other))
             if upper is None or lower is None or upper >= lower or row is None:
                 continue
-            edge, _ = _edge((one, other), row, shown, 0.0)
+            edge, _ = _edge((one, other), row, shown, 0.0, is_passed_on=False)
             text = f"{edge.checked}; lags do not tell which is first, its rise began first"
             edges.append(replace(edge, grade="hypothesis", checked=text))
     return edges
@@ -113,29 +116,56 @@ def _is_direct(pair: Pair, rows: Rows) -> bool:
     row = rows[pair]
     if not row["is_significant"] or _excess(rows, pair) < _FEWEST_EXCESS:
         return False
-    best = max(one["direct_share"] for (_, target), one in rows.items() if target == pair[1])
+    best = max(one["direct_share"] or 0.0 for (_, name), one in rows.items() if name == pair[1])
     least = max(_DIRECT_SHARE, _ERRORS * row["direct_error"], _OF_BEST * best)
     return bool(row["direct_share"] >= least)
 
 
 def _excess(rows: Rows, pair: Pair) -> float:
+    """Return how many events of the later follow the earlier itself."""
     row = rows[pair]
-    return float(row["direct_share"] * row["target_count"])
+    return float((row["direct_share"] or 0.0) * row["target_count"])
+
+
+def _renewed(rows: Rows, pair: Pair) -> float:
+    """Return the same beside the later's own past, and by the plain count where that was not
+    asked.
+    """
+    row = rows.get(pair)
+    if row is None:
+        return 0.0
+    if row["renewed_share"] is not None:
+        return float(row["renewed_share"] * row["target_count"])
+    beyond = row["share"] - row["chance_share"] if row["p_value"] < _SUSPECTED else 0.0
+    return float(beyond * row["target_count"])
 
 
 def _is_mutual(rows: Rows, one: str, other: str) -> bool:
-    there, back = _excess(rows, (one, other)), _excess(rows, (other, one))
+    there, back = _renewed(rows, (one, other)), _renewed(rows, (other, one))
     return min(there, back) >= _OPPOSITE * max(there, back)
+
+
+def _is_passed_on(rows: Rows, first: str, pair: Pair) -> bool:
+    """Tell whether *first* shows in the later class only by way of the earlier one.
+
+    Were both effects of a cause that is not in the logs, what comes before one of them would tell
+    of the other also where that one is known.
+    """
+    row = rows.get((first, pair[1]))
+    if row is None or not row["is_significant"] or row["direct_share"] is None:
+        return False
+    return bool(row["direct_share"] < _OF_BEST * rows[pair]["direct_share"])
 
 
 def _unexplained(finding: Finding, rows: Sequence[Mapping[str, Any]]) -> float:
     """Return the share of the class that comes without any of the earlier ones, beyond what the
     baseline lets expect; 0 where chance may be it.
     """
-    if any(row["is_cut"] for row in rows):
+    rows = [row for row in rows if row["direct_share"] is not None]
+    if not rows or any(row["is_cut"] for row in rows):
         return 0.0
     count = rows[0]["target_count"]
-    explained = sum(row["direct_share"] for row in rows) * count
+    explained = sum(max(row["direct_share"], 0.0) for row in rows) * count
     tied = max(row["tied_share"] for row in rows) * count
     variance = sum((row["direct_error"] * count) ** 2 for row in rows)
     rest = count - explained - tied
@@ -145,7 +175,11 @@ def _unexplained(finding: Finding, rows: Sequence[Mapping[str, Any]]) -> float:
 
 
 def _edge(
-    pair: Pair, row: Mapping[str, Any], shown: Mapping[str, Finding], unexplained: float
+    pair: Pair,
+    row: Mapping[str, Any],
+    shown: Mapping[str, Finding],
+    unexplained: float,
+    is_passed_on: bool,
 ) -> tuple[ChainEdge, list[ChainNote]]:
     earlier, later = shown[pair[0]], shown[pair[1]]
     doubts, notes = [], []
@@ -160,6 +194,8 @@ def _edge(
     is_named = _names(later, earlier)
     if row["together_count"] < _SUPPORTED_TOGETHER and not is_named:
         doubts.append("few events")
+    if not is_passed_on and not is_named:
+        doubts.append("two effects of a cause that is not in the logs would look the same")
     controls = [row[name] for name in _CONTROLS if row[name] is not None]
     checked = [*_checked(row), *doubts]
     if is_named:
@@ -190,7 +226,7 @@ def _is_clean(row: Mapping[str, Any], control: str) -> bool:
 
 
 def _names(later: Finding, earlier: Finding) -> bool:
-    """Tell whether texts of *later* name a service of *earlier* alone; that is no edge by itself."""
+    """Tell whether texts of *later* name a service of *earlier* that is not its own, too."""
     own = {one.service_name for one in later.services}
     words = {
         word
