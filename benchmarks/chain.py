@@ -2,8 +2,8 @@
 
     python benchmarks/chain.py [--quick] [--runs N] [--seed N] [--case TEXT]
 
-Six hours in which A fails 6 to 600 times an hour, beside an independent class D. Each row is a case,
-a rate and the share that is passed on:
+Six hours in which A fails 6 to 600 times an hour, beside an independent class D. Each row is a
+case, a rate and the share that is passed on:
 
 - `chain`: A leads to B (2 s later on average) and B to C (3 s).
 - `fork`: A leads to both B (2 s) and C (3 s); `late fork`: C comes 5 s later, as in the chain;
@@ -13,9 +13,9 @@ a rate and the share that is passed on:
 - `alone`: A, B, C, D are independent, and rise in the same hours.
 
 With ids, the events of one failure share a request id. One event an hour of each class is of
-another kind, in the day before as well. Events go through the queries of the chain (`finding_times`,
-`correlated_pairs`, `correlated_triples`), `find_lags` and `build_chain`. Constants were chosen on
-other seeds than those drawn here.
+another kind, in the day before as well. Events go through the queries of the chain
+(`finding_times`, `correlated_pairs`, `correlated_triples`), `find_lags` and `build_chain`.
+Constants were chosen on other seeds than those drawn here.
 """
 
 import argparse

@@ -141,7 +141,7 @@ def assemble(
             lags=tested.lags if tested.lags is not None else chains.NO_LAGS,
             request_count=windows.candidate.request_count,
         ),
-        changes=[],
+        changes=told,
         premises=tested.premises,
         candidate=choice.candidate,
     )

@@ -6,7 +6,17 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePath
 
 from pipeline.model import Finding, Result, Verdict
-from pipeline.render.figures import TIMES, bars, count, interval, moment, percent, rate, ratio
+from pipeline.render.figures import (
+    TIMES,
+    bars,
+    count,
+    duration,
+    interval,
+    moment,
+    percent,
+    rate,
+    ratio,
+)
 from pipeline.render.untrusted import terminal_text
 from pipeline.render.words import (
     VERDICT_WORDS,
@@ -33,6 +43,7 @@ Painter = Callable[[str, str], str]
 
 MAX_ROWS = 12
 MIN_WIDTH = 40
+_MOST_LINKS = 4  # of the chain: the page has them all
 _HEAD = ("class", "state", "base/h", "now/h", "change", "first seen (UTC)")
 _NUMBERS = frozenset({2, 3, 4})  # columns of _HEAD that stand to the right
 _NAME_CELLS, _LEAST_NAME = 28, 12
@@ -255,7 +266,23 @@ def _chain(result: Result, width: int) -> list[str]:
     if len(path) < 2:
         return []
     words = [part for arrow, label in path for part in (arrow, terminal_text(label, 60)) if part]
-    return _labelled("chain", " ".join(words) + "  (order, not proof of cause)", width)
+    lines = _labelled("chain", " ".join(words) + "  (precedes, not proves)", width)
+    labels = {node.node_id: terminal_text(node.label, 40) for node in result.chain.nodes}
+    edges = [edge for edge in result.chain.edges if {edge.source, edge.target} <= labels.keys()]
+    for edge in edges[:_MOST_LINKS]:
+        figures = [
+            f"{count(edge.together_count)} together",
+            f"{percent(edge.share)} of the later",
+            f"lift {ratio(edge.lift)}",
+            f"lag {duration(edge.median_lag_seconds)}",
+            f"control {percent(edge.negative_control)}",
+            edge.grade,
+        ]
+        text = f"{labels[edge.source]} → {labels[edge.target]}: {', '.join(figures)}"
+        lines += _labelled("", text, width)
+    if len(edges) > _MOST_LINKS:
+        lines += _labelled("", f"{len(edges) - _MOST_LINKS:,} more links in the report", width)
+    return lines
 
 
 def _where(result: Result, width: int) -> list[str]:

@@ -252,6 +252,15 @@ class EdgeView:
     lift: str
     lag: str
     control: str
+    checked: Untrusted
+
+
+@dataclass(frozen=True, slots=True)
+class ChainNoteView:
+    """What cannot be told of some boxes of the chain, or was not looked at."""
+
+    names: list[Untrusted]
+    text: Untrusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +272,7 @@ class ChainView:
     edges: list[EdgeView]
     first_failures: list[Untrusted]
     order_unknown: list[tuple[Untrusted, Untrusted]]
+    notes: list[ChainNoteView]
     description: Untrusted
 
 

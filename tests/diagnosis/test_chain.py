@@ -9,7 +9,7 @@ import pytest
 from pipeline.diagnosis.chain import NO_LAGS, Tables, build_chain
 from pipeline.diagnosis.findings import Tables as Marts
 from pipeline.diagnosis.findings import build_findings
-from pipeline.model import Chain, Change, Finding, Premise, ServiceCount, Window
+from pipeline.model import Chain, Change, ChangeBefore, Finding, Premise, ServiceCount, Window
 from pipeline.schema import Schema
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -272,33 +272,46 @@ def test_a_service_that_the_later_names_only_strengthens() -> None:
 
 
 def deploy(minute: float, service: str = "web") -> Change:
-    return Change(NOON + timedelta(minutes=minute), service, "deploy", "version 2", "logs")
+    time = NOON + timedelta(minutes=minute)
+    return Change(time, service, "deploy", "version 2", "logs", change_id=f"c{minute:g}")
 
 
-def begun(*changes: Change) -> list[tuple[str, str]]:
+def begun(changes: list[Change], **before: object) -> list[tuple[str, str]]:
+    """Return from where an edge leads to a class that rose at the sixtieth minute, and how sure."""
+    near = [
+        ChangeBefore(
+            change.change_id,
+            (NOON + timedelta(minutes=60) - change.timestamp).total_seconds(),
+            is_same_service=change.service_name == "web",
+            is_order_known=True,
+            baseline_count=0,
+            baseline_followed_count=0,
+        )
+        for change in changes
+    ]
     one = replace(
         in_service("a", "web"),
-        onset=NOON + timedelta(minutes=60),
-        onset_lower=NOON + timedelta(minutes=58),
-        onset_upper=NOON + timedelta(minutes=62),
-        first_seen=NOON + timedelta(minutes=61),
+        changes_before=[replace(at, **before) for at in near],  # type: ignore[arg-type]
     )
-    found = chain([one], changes=changes)
-    return [(edge.source.split()[-1], edge.grade) for edge in found.edges]
+    found = chain([one], changes=tuple(changes))
+    labels = {node.node_id: node.label for node in found.nodes}
+    return [(labels[edge.source], edge.grade) for edge in found.edges]
 
 
 def test_a_change_just_before_the_first_failure_is_its_beginning() -> None:
-    assert begun(deploy(57)) == [("web", "supported")]
+    assert begun([deploy(53), deploy(57), deploy(58, "db")]) == [("deploy of web", "supported")]
 
 
 def test_a_change_elsewhere_or_of_a_kind_that_did_no_harm_is_a_hypothesis() -> None:
-    assert begun(deploy(57, "db")) == [("db", "hypothesis")]
-    assert begun(deploy(57), deploy(-600)) == [("web", "hypothesis")]
+    assert begun([deploy(57, "db")]) == [("deploy of db", "hypothesis")]
+    for doubt in ({"baseline_count": 2}, {"is_order_known": False}):
+        assert begun([deploy(57)], **doubt) == [("deploy of web", "hypothesis")]
 
 
 def test_changes_long_before_after_or_all_the_time_are_no_beginning() -> None:
-    assert begun(deploy(30), deploy(63)) == []
-    assert begun(*(deploy(12 * at) for at in range(50))) == []
+    assert begun([deploy(30)]) == []
+    assert begun([deploy(61)]) == []
+    assert begun([deploy(12 * at - 3) for at in range(50)]) == []
 
 
 def test_only_regressions_are_drawn() -> None:

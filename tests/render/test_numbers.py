@@ -81,6 +81,7 @@ SECTIONS_OF_TEXTS = ("chain", "endpoints", "health", "evidence", "remediation", 
 NAMES = {
     "chain.nodes[].node_id", "chain.nodes[].label", "chain.nodes[].finding_id",
     "chain.edges[].from", "chain.edges[].to", "chain.first_failures[]", "chain.order_unknown[][]",
+    "chain.notes[].node_ids[]",
     "endpoints[].service_name", "endpoints[].http_route", "endpoints[].dominant_finding_id",
     "health.working[].component", "health.broken[].component", "health.unknown[].component",
     "remediation[].answers", "remediation[].follows", "remediation[].verified_by",

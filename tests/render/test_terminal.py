@@ -75,7 +75,7 @@ def test_the_chain_and_the_place_are_named() -> None:
     text = shown(width=140)
 
     assert "chain    POST /api/v1/billing/sync → enum_binding → " in text
-    assert "order, not proof of cause" in text
+    assert "precedes, not proves" in text
     assert "/srv/app/billing/tokens.py:88" in text
     assert "root cause" not in text.lower()
 

@@ -1,19 +1,19 @@
 """Where a chain begins: endpoints whose requests failed, and changes before the first failure."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import polars as pl
 
 from pipeline.diagnosis.chain.tied import MINIMUM_TOGETHER
 from pipeline.diagnosis.chain.words import percent
-from pipeline.model import ChainEdge, ChainNode, Change, Finding, Window
+from pipeline.model import ChainEdge, ChainNode, Change, ChangeBefore, Finding, Window
 
 # An endpoint is drawn as the beginning where most of a class's requests went to it.
 _ENDPOINT_SHARE = 0.2
 _MAX_ENDPOINTS = 5
 # A change shows within minutes, if it shows at once.
-_SOON = timedelta(minutes=10)
+_SOON = 600.0  # seconds
 # Where changes are so frequent that one is always near, being near says nothing.
 _COMMON = 0.2
 _RARE = 0.05
@@ -62,86 +62,76 @@ def changes_before(
     changes: Sequence[Change],
     candidate: Window,
 ) -> Starts:
-    """Return the last change before the onset of each first failure, where one is near.
+    """Return the last change before the rise of each first failure, where one is near.
 
     The control is the same kind of change at other times: in the baseline, where the failure did
     not follow, and how much of the candidate window lies as near after one.
     """
+    by_id = {one.change_id: one for one in changes}
     nodes: dict[str, ChainNode] = {}
     edges = []
     for name in first:
-        change = _last_before(shown[name], changes)
-        if change is None or change.timestamp is None:
+        near = [
+            one
+            for one in shown[name].changes_before
+            if one.change_id in by_id and 0 < one.seconds_before <= _SOON
+        ]
+        if not near:
             continue
-        edge = _change_edge(shown[name], change, changes, candidate)
-        if edge is not None:
-            label = f"{change.kind} of {change.service_name}"
-            nodes[edge.source] = ChainNode(edge.source, "event", label, None)
-            edges.append(edge)
+        last = min(
+            near, key=lambda one: (not one.is_same_service, one.seconds_before, one.change_id)
+        )
+        change = by_id[last.change_id]
+        share = _near_share([one for one in changes if one.kind == change.kind], candidate)
+        if share > _COMMON:
+            continue
+        node = ChainNode(f"event {change.change_id}", "event", _label(change), None)
+        nodes[node.node_id] = node
+        edges.append(_change_edge(node.node_id, name, last, share))
     return list(nodes.values()), edges
 
 
-def _last_before(finding: Finding, changes: Sequence[Change]) -> Change | None:
-    begin, end = _beginning(finding)
-    if begin is None or end is None:
-        return None
-    near = [one for one in changes if begin - _SOON <= one.timestamp <= end]
-    own = {one.service_name for one in finding.services}
-    ranked = sorted(
-        near, key=lambda one: (one.service_name in own, one.timestamp, one.service_name, one.kind)
-    )
-    return ranked[-1] if ranked else None
+def _label(change: Change) -> str:
+    words = [change.kind.replace("_", " "), "of", change.service_name]
+    return " ".join([*words, change.version] if change.version else words)
 
 
-def _beginning(finding: Finding) -> tuple[datetime | None, datetime | None]:
-    """Return between when a class rose; one that was new did so before its first event."""
-    begin, end = finding.onset_lower, finding.onset_upper
-    if finding.baseline_count == 0 and finding.first_seen is not None:
-        end = min(finding.first_seen, end) if end is not None else finding.first_seen
-    if begin is not None and end is not None and begin > end:
-        begin = end
-    return begin, end
-
-
-def _change_edge(
-    finding: Finding, change: Change, changes: Sequence[Change], candidate: Window
-) -> ChainEdge | None:
-    alike = [one for one in changes if one.kind == change.kind]
-    before = [one for one in alike if one.timestamp < candidate.start]
-    near = _near_share([one.timestamp for one in alike], candidate)
-    if near > _COMMON:
-        return None
-    _, end = _beginning(finding)
-    is_own = change.service_name in {one.service_name for one in finding.services}
-    is_supported = is_own and near <= _RARE and not before
-    if before:
-        told = f"{len(before):,} of its kind in the baseline were not followed by a rise"
-    else:
-        told = "none of its kind in the baseline"
-    place = "the same service" if is_own else "another service"
-    minutes = _SOON.total_seconds() / 60
+def _change_edge(source: str, target: str, before: ChangeBefore, near: float) -> ChainEdge:
+    count, followed = before.baseline_count, before.baseline_followed_count
+    is_sure = before.is_same_service and before.is_order_known
+    is_supported = is_sure and near <= _RARE and not count
+    place = "the same service" if before.is_same_service else "another service"
+    told = f"{followed:,} of {count:,} of its kind in the baseline were followed by the class"
     return ChainEdge(
-        source=f"event {change.timestamp:%Y-%m-%dT%H:%M:%S} {change.kind} {change.service_name}",
-        target=finding.finding_id,
+        source=source,
+        target=target,
         evidence="lag",
         grade="supported" if is_supported else "hypothesis",
         together_count=1,
         share=1.0,
         lift=None,
-        median_lag_seconds=(end - change.timestamp).total_seconds() if end else None,
-        negative_control=near,
-        checked=f"a change of {place} at most {minutes:g} min before the rise; {told}; "
-        f"{percent(near)} of the window lie so near after one",
+        median_lag_seconds=before.seconds_before,
+        negative_control=max(near, followed / count) if count else near,
+        checked="; ".join(
+            [
+                f"a change of {place} at most {_SOON / 60:g} min before the rise",
+                *([] if before.is_order_known else ["the rise may have begun before it"]),
+                told if count else "none of its kind in the service's baseline",
+                f"{percent(near)} of the window lie so near after one of its kind",
+            ]
+        ),
         shuffled_share=near,
-        baseline_share=0.0 if before else None,
+        baseline_share=followed / count if count else None,
     )
 
 
-def _near_share(times: Sequence[datetime], window: Window) -> float:
-    """Return the share of *window* that lies soon after one of *times*."""
+def _near_share(changes: Sequence[Change], window: Window) -> float:
+    """Return the share of *window* that lies soon after one of *changes*."""
+    soon = timedelta(seconds=_SOON)
     covered, reached = timedelta(), window.start
-    for time in sorted(times):
-        begin, end = max(time, reached), min(time + _SOON, window.end)
+    for one in sorted(changes, key=lambda one: one.timestamp):
+        begin = max(one.timestamp, reached)
+        end = min((one.last_timestamp or one.timestamp) + soon, window.end)
         if end > begin:
             covered += end - begin
             reached = end

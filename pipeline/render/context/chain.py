@@ -4,7 +4,7 @@ from pipeline.render import charts
 from pipeline.render.context.basis import Basis
 from pipeline.render.figures import count, duration, percent, ratio
 from pipeline.render.untrusted import Untrusted
-from pipeline.render.views import ChainView, EdgeView, Link, NodeView
+from pipeline.render.views import ChainNoteView, ChainView, EdgeView, Link, NodeView
 
 _EVIDENCE = {
     "stated": "stated in the trace",
@@ -49,6 +49,7 @@ def chain_view(basis: Basis) -> ChainView | None:
                 lift=ratio(edge.lift),
                 lag=duration(edge.median_lag_seconds),
                 control=percent(edge.negative_control),
+                checked=Untrusted(edge.checked),
             )
             for edge in edges
         ],
@@ -59,6 +60,11 @@ def chain_view(basis: Basis) -> ChainView | None:
             (Untrusted(basis.names[pair[0]]), Untrusted(basis.names[pair[1]]))
             for pair in chain.order_unknown
             if len(pair) == 2 and all(one in basis.names for one in pair)
+        ],
+        notes=[
+            ChainNoteView([Untrusted(labels[name]) for name in note.node_ids], Untrusted(note.text))
+            for note in chain.notes
+            if note.node_ids and all(name in labels for name in note.node_ids)
         ],
         description=Untrusted("; ".join(said) + "." if said else "No order is known."),
     )
