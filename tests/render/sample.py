@@ -618,3 +618,301 @@ def incident() -> Result:
         ),
         findings=FINDINGS,
         chain=Chain(NODES, EDGES, ["e1"], [["e2", "f1"]], NOTES),
+        localisation=BEGAN,
+        changes=[
+            Change(
+                ONSET - timedelta(minutes=9),
+                "api",
+                "restart",
+                "Started server process [1]",
+                "logs/api-1.log:17990",
+            )
+        ],
+        endpoints=[
+            endpoint(
+                "POST",
+                "/api/v1/billing/sync",
+                (7, 1088),
+                is_affected=True,
+                dominant_finding_id="e1",
+                rate_ratio=160.0,
+                rate_ratio_lower=76.0,
+                rate_ratio_upper=336.0,
+            ),
+            endpoint(
+                "GET",
+                "/api/v1/tokens/{id}",
+                (0, 203),
+                is_affected=True,
+                dominant_finding_id="e1",
+                rate_ratio_lower=55.0,
+            ),
+            endpoint("GET", "/health", (0, 0), source="proxy"),
+        ],
+        health=Health(
+            working=[
+                HealthStatement("api", f"GET /page/{at} answered 1,750 requests", "endpoint_totals")
+                for at in range(12)
+            ],
+            broken=[
+                HealthStatement(
+                    "api", "enum_binding: 679 events, 0 events in the baseline", "finding_totals"
+                ),
+                HealthStatement(
+                    "api",
+                    "not running: exited, OOMKilled, last exit 137 (container shop-api-1)",
+                    "fact_measures",
+                    "facts/inspect.json",
+                ),
+            ],
+            unknown=[
+                HealthStatement(
+                    "resources", "not in logs: CPU, memory, disk and network use", None
+                ),
+                HealthStatement(
+                    "facts",
+                    "a captured file tells nothing: a pipe: not read",
+                    "fact_files",
+                    "facts/pipe",
+                ),
+            ],
+        ),
+        evidence=[
+            Evidence(
+                "enum_binding did not occur in the baseline", "confirmed", "finding_totals", None
+            ),
+            Evidence("Requests rose by more than 10 % as well", "refuted", "window_totals", None),
+            Evidence("What changed in code, configuration or data", "unknown", None, "not in logs"),
+        ],
+        remediation=[
+            Remediation(
+                1,
+                "Ask with the service's own role: select to_regtype('payment_kind')",
+                "e1",
+                0.42,
+                "knowledge base: pg_undefined_type",
+                "c1 passes on 3 covered hours before it is begun",
+                "c1",
+                then="Name schema and type in the column's definition",
+            ),
+            Remediation(
+                2,
+                "Look at /srv/app/http/errors.py:37, the place that its traces name",
+                "e2",
+                None,
+                "this input",
+                "enum_binding is mended first, which 71 % of asgi_message follows it",
+                "c4",
+                follows="e1",
+                follows_share=0.71,
+            ),
+            Remediation(
+                3,
+                "Decide whether container api-2 can be taken out of service: 97 % come from there",
+                "e1",
+                0.41,
+                "this input",
+                "c1 passes on 3 covered hours before it is begun",
+                "c1",
+                phase="contain",
+            ),
+            Remediation(
+                4,
+                "Run analyze verify on the logs of 5 covered hours after the repair",
+                "e1",
+                None,
+                "this input",
+                "nothing is done about enum_binding, and c1 passes all the same",
+                "c1",
+                phase="validate",
+            ),
+        ],
+        criteria=[
+            Criterion(
+                "c1",
+                "enum_binding: no event",
+                "event_rate",
+                {"finding_id": "e1"},
+                0.0,
+                3.0,
+                110.6,
+                "fail",
+            ),
+            Criterion(
+                "c2",
+                "all errors: at most 315 per hour",
+                "error_rate",
+                {"kind": "error"},
+                315.04,
+                3.0,
+                488.9,
+                "fail",
+            ),
+            Criterion(
+                "c3",
+                "GET /api/v1/tokens/{id}: no request fails",
+                "failure_share",
+                {
+                    "service_name": "api",
+                    "http_request_method": "GET",
+                    "http_route": "/api/v1/tokens/{id}",
+                },
+                0.0,
+                3.0,
+                None,
+                "insufficient",
+            ),
+        ],
+        escalation=Escalation(
+            "critical",
+            "critical: a regression that goes on at the end of the data; high: any other",
+        ),
+        recovery_estimate=RecoveryEstimate(1.5, 4.0, 3),
+        unchanged=["e5", "w1"],
+        facts=[
+            fact("facts/inspect.json", "docker inspect", 12, captured_after=END),
+            fact("facts/pg_enum.csv", "CSV", 0, captured_at=END, excerpt="typname,label\na,b"),
+            fact("facts/pipe", "not read", 0, sha256=None, problem="a pipe: not read"),
+        ],
+        numbers=[
+            NumberSource(
+                "counts of a class",
+                ["findings[].candidate_count"],
+                ["finding_totals"],
+                "counted",
+                "as the query gives it",
+            )
+        ],
+        premises=[
+            Premise(
+                "p1",
+                "level_renamed",
+                "stock is short: looks like a rise, is an artefact: api logged the same message as "
+                "WARN 41 times in the baseline and 0 times since",
+                "api",
+                "candidate",
+                {"other_baseline_count": 41, "other_candidate_count": 0},
+                "finding_totals",
+                ["e5"],
+            )
+        ],
+        queries=QUERIES,
+        hourly=total_series(FINDINGS),
+    )
+
+
+def empty_window() -> WindowFacts:
+    return WindowFacts(None, None, 0.0, 0, 0, 0, 0, 0)
+
+
+def undecided() -> Result:
+    """Errors, but nothing to compare them with; all that can be null is null."""
+    hourly = series(3.0, 9.0, has_expectation=False)[24:]
+    unknown = finding(
+        "e1",
+        None,
+        "something failed",
+        state=State.UNKNOWN,
+        expected_count=None,
+        baseline_count=0,
+        baseline_rate=None,
+        candidate_rate=None,
+        rate_ratio=None,
+        p_value=None,
+        q_value=None,
+        minimum_detectable_ratio=None,
+        last_seen=None,
+        template=None,
+        template_id=None,
+        fingerprint=None,
+        services=[],
+        hourly=hourly,
+    )
+    base = incident()
+    return replace(
+        base,
+        verdict=Verdict.CANNOT_DECIDE,
+        headline="141 errors and no baseline to compare them with",
+        run=replace(base.run, settings={}),
+        windows=Windows(
+            empty_window(),
+            window(MIDDLE, END, error_count=141, request_count=0, failed_request_count=0),
+        ),
+        totals=Totals(None, None, None, None, None, "errors/hour"),
+        coverage=Coverage(None, None, [], [], [DataWarning("short_baseline", "there is none")]),
+        findings=[unknown],
+        chain=Chain([], [], [], []),
+        localisation=Localisation(
+            "not_known", "no line that was kept names a trace", 0, 0, None, []
+        ),
+        changes=[],
+        endpoints=[],
+        health=Health([], [], [HealthStatement("resources", "not in logs", None)]),
+        evidence=[],
+        remediation=[],
+        criteria=[],
+        escalation=Escalation("unknown", "no decision possible"),
+        recovery_estimate=None,
+        unchanged=[],
+        queries=[],
+        hourly=[],
+    )
+
+
+def quiet() -> Result:
+    """A day like the day before, and no line of it wrong."""
+    base = undecided()
+    return replace(
+        base,
+        verdict=Verdict.NORMAL,
+        headline="0 errors; no class rose beyond chance",
+        windows=Windows(window(START, MIDDLE, error_count=0), window(MIDDLE, END, error_count=0)),
+        totals=Totals(0.0, 0.0, None, None, None, "errors/hour"),
+        coverage=Coverage(1.0, 0.0, [source("logs/api-1.log", "api")], [], []),
+        findings=[],
+    )
+
+
+def with_text(value: Any, change: Callable[[str], str]) -> Any:
+    """Return *value* with every string that is not one of the model's fixed words changed."""
+    if isinstance(value, Enum):
+        return value
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list):
+        return [with_text(item, change) for item in value]
+    if isinstance(value, tuple):
+        return tuple(with_text(item, change) for item in value)
+    if isinstance(value, dict):
+        return {with_text(key, change): with_text(item, change) for key, item in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fixed = _FIXED.get(type(value).__name__, ())
+        return replace(
+            value,
+            **{
+                item.name: with_text(getattr(value, item.name), change)
+                for item in dataclasses.fields(value)
+                if item.name not in fixed
+            },
+        )
+    return value
+
+
+# Fields that the model restricts to a handful of words.
+_FIXED = {
+    "HourlyPoint": ("window",),
+    "Gap": ("window", "kind"),
+    "Finding": ("kind",),
+    "SignCheck": ("kind", "status"),
+    "HypothesisCheck": ("status",),
+    "ChainNode": ("kind",),
+    "ChainEdge": ("evidence", "grade"),
+    "Evidence": ("status",),
+    "Criterion": ("status",),
+    "Remediation": ("phase",),
+}
+
+
+def hostile(attack: str) -> Result:
+    """The incident with *attack* in front of every string."""
+    return with_text(incident(), lambda text: f"{attack}{text[:12]}")  # type: ignore[no-any-return]
