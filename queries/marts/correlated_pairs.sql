@@ -32,7 +32,7 @@ paired as (
         case
             when one.first_timestamp < other.first_timestamp then 1
             when one.first_timestamp > other.first_timestamp then -1
-            when one.log_file_path is distinct from other.log_file_path then 0
+            when coalesce(one.log_file_path <> other.log_file_path, true) then 0
             else sign(other.line_number - one.line_number)
         end as direction
     from firsts as one
@@ -73,7 +73,7 @@ shared as (
         targets.id_count as target_id_count,
         counted.together_count / targets.id_count as share,
         coalesce(before_targets.id_count, 0) as baseline_id_count,
-        coalesce(before.together_count, 0) / before_targets.id_count as baseline_share
+        coalesce(befores.together_count, 0) / before_targets.id_count as baseline_share
     from counted
     inner join totals as sources
         on counted.source_id = sources.finding_id and counted.window_name = sources.window_name
@@ -83,11 +83,11 @@ shared as (
         on
             counted.target_id = before_targets.finding_id
             and before_targets.window_name = 'baseline'
-    left join counted as before
+    left join counted as befores
         on
-            counted.source_id = before.source_id
-            and counted.target_id = before.target_id
-            and before.window_name = 'baseline'
+            counted.source_id = befores.source_id
+            and counted.target_id = befores.target_id
+            and befores.window_name = 'baseline'
     where counted.window_name = 'candidate'
 
 )
