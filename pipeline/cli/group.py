@@ -53,6 +53,10 @@ COMMANDS = {
         "calibrate": ("inspect", "Tell how well rises are found on your own logs."),
         "demo": ("runs", "Write and analyse made-up logs of an incident."),
     },
+    "Run by itself": {
+        "init": ("schedule", "Write files that make a scheduler run it."),
+        "watch": ("schedule", "Run again and again, in the foreground."),
+    },
     "Set up": {
         "config": ("setup", "Show options of files and the environment."),
         "completion": ("setup", "Print the completion of a shell."),

@@ -2,8 +2,8 @@
 
 Only here do the stages meet; each of them knows nothing of the others. This is also the only
 package that asks for the clock, and hands it on. One module a use: `runs` (analyze, ingest, render
-again), `metering` (how a run went), `captured` (what lies beside the logs), `calibration`,
-`demonstration`, `rulebook`; of a finished run `asking` (SQL), `showing` (one finding), `comparison`
+again), `metering` (how a run went), `scheduling` (runs by themselves), `captured` (what lies beside
+the logs), `calibration`, `demonstration`, `rulebook`; of a finished run `asking` (SQL), `showing` (one finding), `comparison`
 (with another run), `verification` (its success criteria on later logs), `evidence` (samples found
 again; `sealing` hashes them) and `checking` (all computed again); of a store `keeping` (a run on
 it), `intake` (what is new, into it), `history` (what it holds of a stretch of time) and `upkeep`.
@@ -23,6 +23,7 @@ from pipeline.orchestrate.keeping import ingest_kept
 from pipeline.orchestrate.metering import metered
 from pipeline.orchestrate.reading import Ledger
 from pipeline.orchestrate.runs import analyze, exit_code, ingest, render_again, write_junit
+from pipeline.orchestrate.scheduling import watch, write_setup
 from pipeline.orchestrate.showing import show
 from pipeline.orchestrate.upkeep import (
     check_store,
@@ -59,6 +60,8 @@ __all__ = [
     "verification_code",
     "verify",
     "verify_evidence",
+    "watch",
     "write_junit",
     "write_later",
+    "write_setup",
 ]
