@@ -1,6 +1,7 @@
 """What `analyze init` writes is what its schedulers read, and `analyze watch` keeps time."""
 
 import ast
+import random
 import shlex
 import shutil
 import signal
@@ -15,6 +16,7 @@ from pipeline.errors import ExitCode, UsageError
 from pipeline.orchestrate import scheduling
 from pipeline.orchestrate.scheduling import watch, write_setup
 from pipeline.setups import Places, kinds, setup_for
+from tests.written_logs import errors, requests, write
 
 ODD = """/var/log/it's "odd" $HOME 100%"""
 PLACES = Places("/usr/local/bin/analyze", ["/var/log/app", ODD], "/var/lib/aftershock")
@@ -180,3 +182,35 @@ def _session(leader: int) -> list[str]:
         ["ps", "-o", "pid=", "-s", str(leader)], capture_output=True, text=True, check=False
     )
     return ran.stdout.split()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["cron", "systemd"])
+def test_the_commands_run_as_they_are_written(kind: str, tmp_path: Path) -> None:
+    write_logs(tmp_path / "logs")
+    program = tmp_path / "bin" / "analyze"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pipeline "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    places = Places(str(program), [str(tmp_path / "logs")], str(tmp_path / "state dir"))
+    files = setup_for(kind, places).files
+    command = files.get("aftershock-hourly") or next(
+        line.removeprefix("ExecStart=")
+        for line in files["aftershock.service"].splitlines()
+        if line.startswith("ExecStart=")
+    )
+
+    for _ in range(2):  # the second one finds a store
+        ran = subprocess.run(
+            ["sh", "-c", command], capture_output=True, text=True, check=False, cwd=Path.cwd()
+        )
+        assert (ran.returncode in (0, 1), ran.stderr) == (True, ""), ran.stdout
+
+    kept = sorted(path.name for path in (tmp_path / "state dir").iterdir())
+    assert kept == ["aftershock.prom", "report", "store"]
+
+
+def write_logs(folder: Path) -> None:
+    rng = random.Random(4)
+    own = requests(rng, 0, 60, 30, 0.02)
+    write(folder, {"api": own + errors(rng, 40, 60, 12, "the kiln is cold")}, shape="plain")

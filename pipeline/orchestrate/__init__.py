@@ -3,13 +3,13 @@
 Only here do the stages meet; each of them knows nothing of the others. This is also the only
 package that asks for the clock, and hands it on. One module a use: `runs` (analyze, ingest, render
 again), `metering` (how a run went), `scheduling` (runs by themselves), `captured` (what lies beside
-the logs), `calibration`, `demonstration`, `rulebook`; of a finished run `asking` (SQL), `showing` (one finding), `comparison`
-(with another run), `verification` (its success criteria on later logs), `evidence` (samples found
-again; `sealing` hashes them) and `checking` (all computed again); of a store `keeping` (a run on
-it), `intake` (what is new, into it), `history` (what it holds of a stretch of time) and `upkeep`.
-What they share is in `reading` (logs to tables), `templates` (their book), `windows` (which
-stretches are compared), `trial` (counts to verdicts and onsets) and `examination` (tables to the
-result).
+the logs), `calibration`, `demonstration`, `rulebook`; of a finished run `asking` (SQL), `showing`
+(one finding), `comparison` (with another run), `verification` (its success criteria on later logs),
+`evidence` (samples found again; `sealing` hashes them) and `checking` (all computed again); of a
+store `keeping` (a run on it), `intake` (what is new, into it), `history` (what it holds of a
+stretch of time) and `upkeep`. What they share is in `reading` (logs to tables), `templates` (their
+book), `windows` (which stretches are compared), `trial` (counts to verdicts and onsets) and
+`examination` (tables to the result).
 """
 
 from pipeline.orchestrate.asking import open_console
