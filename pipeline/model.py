@@ -891,13 +891,14 @@ class FirstFailure:
 
 @dataclass(frozen=True, slots=True)
 class Localisation:
-    """Where it began, as far as traces tell; *candidates* from the likeliest on.
+    """Where it began, as far as traces tell; *candidates* from the likeliest on. Not known: none of
+    them stands out.
 
     *reason* says in words why nothing is known, or how the candidates are to be read.
     *nats_by_chance* is the highest score between the halves of the baseline, where nothing failed.
     """
 
-    status: Literal["clear", "weak", "not_known"]
+    status: Literal["clear", "not_known"]
     reason: str
     baseline_trace_count: int
     candidate_trace_count: int

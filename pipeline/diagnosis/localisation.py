@@ -89,7 +89,7 @@ def _too_little(counted: Mapping[str, int], steps: pl.DataFrame) -> str | None:
 def _told(found: Sequence[FirstFailure], priors: Priors) -> tuple[str, str]:
     first = found[0]
     if first.strength != "clear":
-        return "weak", "no service stands out: what is nearest is within what chance explains"
+        return "not_known", "no service stands out: what is nearest is within what chance explains"
     rivals = [one for one in found[1:] if first.nats - one.nats < priors.clear]
     if rivals:
         return "clear", "the first services cannot be told apart by these logs"

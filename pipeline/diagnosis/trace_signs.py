@@ -104,7 +104,8 @@ class StepCounts:
         count = pl.len().alias("count")
         return cls(
             ends=_by_part(
-                steps.group_by(*STEP, "part").agg(count, pl.col("is_cut").sum()),
+                steps.filter(~pl.col("has_failed"))
+                .group_by(*STEP, "part").agg(count, pl.col("is_cut").sum()),
                 STEP, ["count", "is_cut"],
             ),
             errors=_by_part(

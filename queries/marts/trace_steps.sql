@@ -1,7 +1,8 @@
 -- Steps of sampled traces: each event with what follows it in its span and in its trace.
--- One row per event. `is_cut`: the span says nothing more, and its service logs no warning or error
--- right after. `callee`: the service whose span begins next. `part`: which eighth of the
--- candidate window's traces it is of, by their beginning; -1 for the baseline.
+-- One row per event. `has_failed`: its service logs a warning or error right after, in this span or
+-- where it ends. `is_cut`: the span ends here without one. `callee`: the service whose span begins
+-- next. `part`: which eighth of the candidate window's traces it is of, by their beginning; -1 for
+-- the baseline.
 with
 
 traced_ as (
@@ -48,6 +49,7 @@ neighboured as (
             partition by window_name, trace_id, span_key
         ) as span_start,
         lead(statement) over in_span as next_statement,
+        lead(severity_number) over in_span as next_severity,
         lead(statement) over in_trace as follow_statement,
         lead(service_name) over in_trace as follow_service,
         lead(span_key) over in_trace as follow_span,
@@ -72,6 +74,21 @@ begun as (
 
 ),
 
+judged as (
+
+    -- 13 is the lowest warning. A framework logs the error of a span under another one.
+    select
+        *,
+        coalesce(next_severity >= 13, false)
+        or coalesce(
+            next_statement is null
+            and follow_service = service_name
+            and follow_severity >= 13, false
+        ) as has_failed
+    from neighboured
+
+),
+
 parted as (
 
     select
@@ -92,38 +109,34 @@ parted as (
 steps as (
 
     select
-        neighboured.window_name,
+        judged.window_name,
         parted.part,
-        neighboured.trace_id,
-        neighboured.trace_start,
-        neighboured.span_key,
-        neighboured.span_start,
-        neighboured.timestamp,
-        neighboured.service_name,
-        neighboured.statement,
-        neighboured.severity_number,
-        neighboured.next_statement,
-        neighboured.follow_service,
-        neighboured.follow_statement,
-        neighboured.gap_ms,
-        neighboured.next_statement is null
-        and not coalesce(
-            neighboured.follow_service = neighboured.service_name
-            -- 13 is the lowest warning.
-            and neighboured.follow_severity >= 13, false
-        ) as is_cut,
+        judged.trace_id,
+        judged.trace_start,
+        judged.span_key,
+        judged.span_start,
+        judged.timestamp,
+        judged.service_name,
+        judged.statement,
+        judged.severity_number,
+        judged.next_statement,
+        judged.follow_service,
+        judged.follow_statement,
+        judged.gap_ms,
+        judged.has_failed,
+        judged.next_statement is null and not judged.has_failed as is_cut,
         case
             when
-                neighboured.follow_position = 1
-                and neighboured.follow_span != neighboured.span_key
-                and neighboured.follow_service != neighboured.service_name
-                then neighboured.follow_service
+                judged.follow_position = 1
+                and judged.follow_span != judged.span_key
+                and judged.follow_service != judged.service_name
+                then judged.follow_service
         end as callee
-    from neighboured
+    from judged
     inner join parted
         on
-            neighboured.window_name = parted.window_name
-            and neighboured.trace_id = parted.trace_id
+            judged.window_name = parted.window_name
+            and judged.trace_id = parted.trace_id
 
 )
 
