@@ -136,7 +136,6 @@ def test_edges_are_planted_ones_with_their_lag(result: Result) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="classes whose lines have no id are not tied to others yet")
 def test_what_has_no_id_is_tied_by_its_lag(result: Result) -> None:
     assert {target for _, target in drawn(result)} >= {"asgi_message"}
 

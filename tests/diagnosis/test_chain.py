@@ -341,6 +341,19 @@ def test_an_endpoint_is_the_beginning_of_what_its_requests_met_first() -> None:
     assert drawn(found) == [("endpoint POST /orders", "a", "trace"), ("a", "b", "trace")]
 
 
+def test_an_endpoint_stands_before_what_has_ids_though_a_class_without_precedes_it() -> None:
+    """As a database's own line precedes the API's, and names no request."""
+    found = chain(
+        risen("abc"),
+        pairs=(ids("b", "c", 9),),
+        lags=(lag("a", "b", 0.99),),
+        endpoints=(("b", "POST", "/orders", 9, 10, 0.9), ("c", "POST", "/orders", 9, 10, 0.9)),
+    )
+
+    assert ("endpoint POST /orders", "b", "trace") in drawn(found)
+    assert ("endpoint POST /orders", "c", "trace") not in drawn(found)
+
+
 def test_order_is_unknown_where_nothing_ties_and_onsets_overlap() -> None:
     one, near, late = (
         regression(*row) for row in (("a", None, 0), ("b", None, 8), ("c", None, 40))

@@ -90,8 +90,10 @@ def build_chain(
     followed = {edge.target for edge in edges}
     first = [name for name in shown if name not in followed]
     in_chain = {name for edge in edges for name in (edge.source, edge.target)}
+    # Of what has an id: a class without one, before it by lags only, has no endpoint to show.
+    identified = {edge.target for edge in edges if edge.evidence != "lag"}
     begun, before = endpoints_before(
-        shown, [name for name in first if name in in_chain], tables.endpoints
+        shown, [name for name in shown if name in in_chain - identified], tables.endpoints
     )
     if candidate is not None:
         events, after_changes = changes_before(shown, first, changes, candidate)
