@@ -201,7 +201,9 @@ def assemble(
             is_decided=verdict is not Verdict.CANNOT_DECIDE,
             captured=captured,
         ),
-        evidence=statements.evidence_of(found, endpoints, windows.baseline, windows.candidate),
+        evidence=statements.evidence_of(
+            found, endpoints, windows.baseline, windows.candidate, told
+        ),
         remediation=plan.remediation_of(found, asked, chain, changes),
         criteria=asked,
         escalation=escalation.escalation_of(

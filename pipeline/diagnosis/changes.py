@@ -250,6 +250,9 @@ def with_changes_before(
 def _before(one: Finding, changes: Sequence[Change], minutes: pl.DataFrame) -> list[ChangeBefore]:
     assert one.onset is not None
     lower, upper = one.onset_lower or one.onset, one.onset_upper or one.onset
+    if not one.baseline_count and one.first_seen is not None:
+        # What is new cannot have begun before its first event, nor after it.
+        lower = upper = one.first_seen
     services = {at.service_name for at in one.services}
     near = [at for at in changes if at.timestamp <= upper and _end(at) >= upper - BEFORE]
     if not near:
@@ -271,7 +274,7 @@ def _before(one: Finding, changes: Sequence[Change], minutes: pl.DataFrame) -> l
         told.append(
             ChangeBefore(
                 change_id=at.change_id,
-                seconds_before=(one.onset - at.timestamp).total_seconds(),
+                seconds_before=(max(one.onset, lower) - at.timestamp).total_seconds(),
                 is_same_service=at.service_name in services or at.service_name == EVERYWHERE,
                 is_order_known=at.timestamp < lower,
                 baseline_count=len(same),

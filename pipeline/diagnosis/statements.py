@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from pipeline.diagnosis.findings import regressions, suspected
 from pipeline.model import (
+    Change,
     Endpoint,
     Evidence,
     Finding,
@@ -118,6 +119,7 @@ def evidence_of(
     endpoints: Sequence[Endpoint],
     baseline: WindowFacts,
     candidate: WindowFacts,
+    changes: Sequence[Change] = (),
 ) -> list[Evidence]:
     """Return statements about this input, each confirmed, refuted or unknown.
 
@@ -130,8 +132,24 @@ def evidence_of(
         *_endpoints(endpoints),
         *_course(found, candidate),
     ]
-    changed = "A change of code, configuration or data came just before"
-    return [*statements, Evidence(changed, "unknown", None, "not read from logs")]
+    return [*statements, _changed(found, changes)]
+
+
+def _changed(found: Sequence[Finding], changes: Sequence[Change]) -> Evidence:
+    """Say whether a change of the system is known that came before what rose in its own service."""
+    text = "A change of code, configuration or data came just before"
+    by_id = {one.change_id: one for one in changes}
+    before = [
+        by_id[at.change_id]
+        for one in found
+        for at in one.changes_before
+        if at.is_same_service and at.is_order_known and at.change_id in by_id
+    ]
+    if not before:
+        return Evidence(text, "unknown", "change_lines", "no change event in the input")
+    kinds = sorted({f"{at.kind.replace('_', ' ')} of {at.service_name}" for at in before})
+    more = f" and {len(kinds) - 3} more" if len(kinds) > 3 else ""
+    return Evidence(text, "confirmed", "change_lines", ", ".join(kinds[:3]) + more)
 
 
 def _rise(one: Finding) -> Evidence:

@@ -19,6 +19,7 @@ from pipeline.render.figures import (
     rate,
     ratio,
 )
+from pipeline.render.happenings import summary_words
 from pipeline.render.views import Tile
 from pipeline.render.words import (
     STATE_WORDS,
@@ -58,6 +59,7 @@ def leads_of(result: Result) -> list[Lead]:
         Lead("What", _what(result)),
         Lead("Since", _since(result)),
         Lead("How bad", " ".join(part for part in (_totals(result), _reach(result)) if part)),
+        Lead("Just before", summary_words(result)),
         Lead("Where", _where(result)),
         Lead("Next", _next(result)),
         Lead("Doubt", _doubt(result)),

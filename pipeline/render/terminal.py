@@ -17,6 +17,7 @@ from pipeline.render.figures import (
     rate,
     ratio,
 )
+from pipeline.render.happenings import summary_words
 from pipeline.render.untrusted import terminal_text
 from pipeline.render.words import (
     VERDICT_WORDS,
@@ -72,6 +73,7 @@ def render_terminal(result: Result, *, width: int, color: bool, files: list[str]
         _table(result, width, paint),
         [
             *_began(result, width),
+            *_before(result, width),
             *_chain(result, width),
             *_where(result, width),
             *_top_action(result, width),
@@ -283,6 +285,11 @@ def _chain(result: Result, width: int) -> list[str]:
     if len(edges) > _MOST_LINKS:
         lines += _labelled("", f"{len(edges) - _MOST_LINKS:,} more links in the report", width)
     return lines
+
+
+def _before(result: Result, width: int) -> list[str]:
+    words = summary_words(result)
+    return _labelled("before", terminal_text(words, 400), width) if words else []
 
 
 def _where(result: Result, width: int) -> list[str]:

@@ -579,6 +579,8 @@ class ReportContext:
     candidates_intro: str = field(metadata={"help": "what the cards are, or empty"})
     candidates_more: str = field(metadata={"help": "regressions without a card, or empty"})
     changes: list[ChangeView] = field(metadata={"help": "restarts, deploys and the like"})
+    changes_more: str = field(metadata={"help": "how many changes are not listed"})
+    changes_nothing: str = field(metadata={"help": "what it means that there are none"})
     began: BeganView | None = field(
         metadata={"help": "services by where it may have begun, null where nobody looked"}
     )

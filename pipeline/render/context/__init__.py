@@ -47,6 +47,7 @@ from pipeline.render.context.summary import (
     unchanged_names,
 )
 from pipeline.render.figures import many, percent
+from pipeline.render.happenings import foremost, nothing_words
 from pipeline.render.proposals import proposed_rules
 from pipeline.render.prose import tiles_of
 from pipeline.render.untrusted import Untrusted
@@ -100,7 +101,7 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
     shown, rest = shown_findings(basis), other_findings(basis)
     rules, rule_count = proposed_rules(sorted(unclassified, key=_most_frequent_first), caps.rules)
     applied, others_of_rule = escalation(result)
-    coverage = result.coverage
+    coverage, search = result.coverage, result.change_search
     rates, requests, classes = total_chart(basis), request_chart(basis), class_charts(basis)
     return ReportContext(
         page_title=Untrusted(f"{VERDICT_WORDS[result.verdict].upper()}: {result.headline}"),
@@ -140,7 +141,11 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
         candidates=candidate_views(basis),
         candidates_intro=intro(basis),
         candidates_more=more_of(basis.carded[caps.candidates :]),
-        changes=[change_view(one) for one in result.changes[: caps.gaps]],
+        changes=[change_view(one) for one in foremost(result, caps.gaps)],
+        changes_more=count_more(
+            len(result.changes) - caps.gaps + (search.left_out_count if search else 0)
+        ),
+        changes_nothing=nothing_words(result),
         began=began_view(basis),
         chain=chain_view(basis),
         endpoints=[endpoint_view(basis, one) for one in affected[: caps.endpoints]],

@@ -1,7 +1,7 @@
 """One card for each class that rose, with all that the logs tell of it."""
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from pipeline.model import (
     Confidence,
@@ -23,6 +23,7 @@ from pipeline.render.figures import (
     rate,
     ratio,
 )
+from pipeline.render.happenings import before_words
 from pipeline.render.untrusted import Untrusted
 from pipeline.render.views import (
     CandidateView,
@@ -35,7 +36,6 @@ from pipeline.render.views import (
 )
 from pipeline.render.words import (
     STANDING_WORDS,
-    appeared,
     has_baseline,
     name_of,
     path_tail,
@@ -44,9 +44,6 @@ from pipeline.render.words import (
     ratio_bounds,
     state_of,
 )
-
-# A change is worth naming beside a regression when it came at most this long before it.
-_BEFORE, _AFTER = timedelta(minutes=30), timedelta(minutes=1)
 
 
 def intro(basis: Basis) -> str:
@@ -111,7 +108,7 @@ def _candidate(basis: Basis, number: int, one: Finding) -> CandidateView:
         location_share=percent(one.code_location.share) if one.code_location else "",
         correlates=[Untrusted(_correlate(at)) for at in one.correlates[:8]],
         samples=[_sample(at, caps.sample_characters) for at in one.samples[: caps.samples]],
-        changes=[Untrusted(text) for text in _changes_before(basis, one)],
+        changes=[Untrusted(text) for text in before_words(basis.result, one)],
         knowledge=_knowledge(one.knowledge) if told is None else None,
         knowledge_at=told,
         hypotheses=_hypotheses(one.knowledge, is_first=told is None),
@@ -130,17 +127,6 @@ def _position(basis: Basis, one: Finding) -> str:
         return "not a confirmed regression"
     before = [edge for edge in basis.result.chain.edges if edge.target in node_ids]
     return "follows another" if before else "order unknown"
-
-
-def _changes_before(basis: Basis, one: Finding) -> list[str]:
-    began = appeared(one)
-    if began is None:
-        return []
-    return [
-        f"{moment(at.timestamp)} UTC {at.service_name}: {at.kind}: {at.text}"
-        for at in basis.result.changes
-        if began - _BEFORE <= at.timestamp <= began + _AFTER
-    ][:5]
 
 
 # ---- the rest

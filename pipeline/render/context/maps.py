@@ -8,6 +8,7 @@ from pipeline.render import charts
 from pipeline.render.charts import Slot
 from pipeline.render.context.basis import Basis, moment_view, tone_of
 from pipeline.render.figures import count, duration, many, minute, moment, rate
+from pipeline.render.happenings import change_words, kind_words, service_words
 from pipeline.render.untrusted import Untrusted
 from pipeline.render.views import ChangeView, HeatRow, HeatView, LaneView, SlopeView
 from pipeline.render.words import distinct_names, is_risen
@@ -207,8 +208,8 @@ def change_view(one: Change) -> ChangeView:
     """Return one change of the system."""
     return ChangeView(
         moment_view(one.timestamp),
-        Untrusted(one.service_name),
-        Untrusted(one.kind),
-        Untrusted(one.text),
+        Untrusted(service_words(one)),
+        Untrusted(kind_words(one)),
+        Untrusted(change_words(one)),
         Untrusted(one.source),
     )
