@@ -35,8 +35,8 @@ _MOST = 0.8
 _HALF = 0.5
 # Of fewer events no share tells anything; from three services on, they share what is behind them.
 _FEWEST, _MANY = 5, 3
-# Traffic varies from day to day by a tenth and more: a fifth more is more.
-_MORE_TRAFFIC, _SAME_TRAFFIC = 1.2, 1.05
+# Traffic varies from day to day by a quarter and more: half as much again may overload something.
+_MORE_TRAFFIC, _SAME_TRAFFIC = 1.5, 1.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +238,8 @@ def _other_class(finding: Finding, sign: Sign, facts: Facts) -> _Found:
     early = [one for one in rises if _is_before(one, began)]
     best = max(early or rises or present, key=lambda one: one.candidate_count)
     total = sum(one.candidate_count for one in present)
-    counts = _counts(total, _before(own), facts)
+    named = sorted({one.error_class for one in early or rises or present if one.error_class})
+    counts = f"{', '.join(named[:_MANY])}: {_counts(total, _before(own), facts)}"
     place = best.samples[0] if best.samples else None
     if early:
         status: Standing = "supported"
@@ -341,11 +342,14 @@ def _change(finding: Finding, sign: Sign, facts: Facts) -> _Found:
     best = min(near, key=lambda one: (not one.is_same_service, one.seconds_before))
     change = changes[best.change_id]
     minutes = round(max(best.seconds_before, 0.0) / 60)
-    text = f"{change.kind} of {change.service_name} {minutes:,} min before it began"
-    harmless = best.baseline_count and not best.baseline_followed_count
+    when = f"{minutes:,} min before it began" if minutes else "within a minute of when it began"
+    text = f"{change.kind} of {change.service_name} {when}"
+    harmless = best.baseline_count > 0 and not best.baseline_followed_count
     if harmless:
         text += f"; {best.baseline_count:,} of the same in the baseline, and it followed none"
-    return _Found("seen" if harmless else "supported", text, _CHANGES, len(near))
+    # That something else began, which had not run before, is mostly the beginning of the logs.
+    is_strange = change.kind == "start" and not best.is_same_service
+    return _Found("seen" if harmless or is_strange else "supported", text, _CHANGES, len(near))
 
 
 def _warning(sign: Sign, facts: Facts) -> _Found:
