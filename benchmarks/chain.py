@@ -1,6 +1,6 @@
 """How often `pipeline` draws the right chain, on simulated failures with a known one.
 
-    python benchmarks/chain.py [--quick] [--runs N] [--seed N] [--case TEXT]
+    python benchmarks/chain.py [--quick] [--runs N] [--seed N] [--case TEXT] [--rates LIST]
 
 Six hours in which A fails 6 to 600 times an hour, beside an independent class D. Each row is a
 case, a rate and the share that is passed on:
@@ -305,9 +305,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--runs", type=int, help="runs a row (150)")
     parser.add_argument("--seed", type=int, default=20261, help="other draws")
     parser.add_argument("--case", default="", help="only cases that begin with this")
+    parser.add_argument("--rates", help="only these, as in 6,600")
     asked = parser.parse_args(arguments)
     runs = asked.runs or (12 if asked.quick else 150)
-    rates = RATES[::2] if asked.quick else RATES
+    rates: Sequence[int] = RATES[::2] if asked.quick else RATES
+    if asked.rates:
+        rates = tuple(int(rate) for rate in asked.rates.split(","))
     print("| case | rate, passed on |", " | ".join(COLUMNS), "| reversed |", flush=True)
     print("| --- | --- |" + " ---: |" * (len(COLUMNS) + 1))
     began = time.monotonic()

@@ -24,6 +24,8 @@ _FEWEST_TOGETHER = 3
 # What is asked for is sampled evenly beyond this many events; what is looked up never is.
 MAX_ASKED = 2000
 MAX_SERIES = 16
+# Where nearly every event has one of the source within a lag anyway, the lag tells nothing.
+_MOST_CHANCE = 0.8
 # A class is moved by at most this; less where it lasted less, and then only short lags are tried.
 _FARTHEST_MOVE = 1200.0
 _MOVES = 8  # to either side
@@ -245,7 +247,10 @@ def _screen(source: Series, asked: Asked, pair_count: int) -> Row:
     real, last = counts.row(0), 1 + len(moves.seconds)
     totals = counts[1:last].sum().row(0)
     chances = [(total + 0.5) / (count * len(moves.seconds) + 1) for total in totals]
-    gains = [_gain(one, count, chance) for one, chance in zip(real, chances, strict=True)]
+    gains = [
+        _gain(one, count, chance) if chance <= _MOST_CHANCE else 0.0
+        for one, chance in zip(real, chances, strict=True)
+    ]
     at = gains.index(max(gains))
     tries = pair_count * len(lags)
     p_value = min(1.0, tries * binomial_sf(real[at], count, chances[at]))

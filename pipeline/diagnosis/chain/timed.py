@@ -14,7 +14,7 @@ from pipeline.model import ChainEdge, ChainNote, Finding
 
 # An edge explains at least this share of the later class, a third of what the best one does, and
 # more than chance spreads.
-_DIRECT_SHARE, _OF_BEST, _ERRORS = 0.15, 0.3, 3.5
+_DIRECT_SHARE, _OF_BEST, _ERRORS = 0.15, 0.3, 5.0
 _FEWEST_EXCESS = 3.0
 # Where this much of what follows also goes before, neither comes first.
 _OPPOSITE = 0.25
