@@ -87,6 +87,20 @@ MINUTES: Schema = {
     "last_timestamp": TIMESTAMP,
 }
 
+# Durations of requests that were drawn from all, by hour, endpoint and class of length: class n is
+# from 2 ** (n / 8) ms on.
+LATENCIES: Schema = {
+    "bucket_start": TIMESTAMP,
+    "service_name": pl.String,
+    "http_request_method": pl.String,
+    "http_route": pl.String,
+    "duration_class": pl.Int16,
+    "sample_count": pl.Int64,
+    "request_weight": pl.Int64,
+    "first_timestamp": TIMESTAMP,
+    "last_timestamp": TIMESTAMP,
+}
+
 # The template book: what a later run needs to give the same statement the same id.
 TEMPLATES: Schema = {
     "template_id": pl.String,

@@ -23,15 +23,10 @@ def rollup_of(events: pl.DataFrame, borders: tuple[datetime, ...]) -> pl.DataFra
         "service_name", "container_name", "log_iostream", "severity_number",
         "http_request_method", "url_path", "http_response_status_code",
     ]  # fmt: skip
-    hour = pl.col("timestamp").dt.truncate("1h")
-    start = hour
-    for border in sorted(borders):
-        is_after = (pl.col("timestamp") >= border) & (hour == pl.lit(border).dt.truncate("1h"))
-        start = pl.when(is_after).then(pl.lit(border, TIMESTAMP)).otherwise(start)
     paths = without_numbers(events["url_path"])
     counted = (
         events.with_columns(paths)
-        .group_by(start.alias("bucket_start"), *keys)
+        .group_by(hour_of(borders).alias("bucket_start"), *keys)
         .agg(
             event_count=pl.len().cast(pl.Int64),
             first_timestamp=pl.col("timestamp").min(),
@@ -39,6 +34,16 @@ def rollup_of(events: pl.DataFrame, borders: tuple[datetime, ...]) -> pl.DataFra
         )
     )
     return merge_rollup([counted.with_columns(http_route=_routes(counted)).select(*ROLLUP)])
+
+
+def hour_of(borders: tuple[datetime, ...]) -> pl.Expr:
+    """Return where the hour of `timestamp` begins, or its part after one of *borders*."""
+    hour = pl.col("timestamp").dt.truncate("1h")
+    start = hour
+    for border in sorted(borders):
+        is_after = (pl.col("timestamp") >= border) & (hour == pl.lit(border).dt.truncate("1h"))
+        start = pl.when(is_after).then(pl.lit(border, TIMESTAMP)).otherwise(start)
+    return start
 
 
 def merge_rollup(parts: list[pl.DataFrame]) -> pl.DataFrame:

@@ -56,6 +56,7 @@ from pipeline.ingest.events import (
 from pipeline.ingest.formats import Format
 from pipeline.ingest.heads import Heads, match
 from pipeline.ingest.identity import SERVICE_KEYS, Rules, identify, name_events, ruled_service
+from pipeline.ingest.latencies import WHOLE_LINES, is_drawn, latencies_of
 from pipeline.ingest.lines import (
     BLOCK_BYTES,
     Block,
@@ -73,6 +74,7 @@ from pipeline.ingest.unfold import part_records, unfold
 from pipeline.routes import http_route
 from pipeline.schema import (
     EVENTS,
+    LATENCIES,
     MINUTES,
     ROLLUP,
 )
@@ -115,18 +117,21 @@ class Options:
     max_event_lines: int = MAX_EVENT_LINES
     uses_scanner: bool = True
     least_scanned_bytes: int = LEAST_SCANNED_BYTES
+    whole_lines: int = WHOLE_LINES
 
 
 class Batch(NamedTuple):
     """Events that are kept, and the counts of all: columns of `EVENTS`, `ROLLUP`, `MINUTES`.
 
     *notable*: events, kept or not, whose first line holds a text of `Options.notable`; `EVENTS`.
+    *latencies*: durations of requests that were drawn; `LATENCIES`.
     """
 
     events: pl.DataFrame
     rollup: pl.DataFrame
     minutes: pl.DataFrame
     notable: pl.DataFrame
+    latencies: pl.DataFrame
 
 
 def read_stream(
@@ -453,7 +458,7 @@ class Reader:
         keys = () if self.identity.is_certain else SERVICE_KEYS
         return Scanner(
             library, profile, options.formats, options.zone, options.borders, keys,
-            self.clocks.latest, options.notable,
+            self.clocks.latest, options.notable, options.whole_lines,
         )  # fmt: skip
 
     def _records(self, lines: pl.DataFrame, raw: bytes, index: int) -> pl.DataFrame:
@@ -529,6 +534,7 @@ class Reader:
             merge_rollup([by_hour.select(pl.col(n).cast(t) for n, t in ROLLUP.items())]),
             by_minute.select(pl.col(n).cast(t) for n, t in MINUTES.items()),
             pl.DataFrame(schema=EVENTS),
+            pl.DataFrame(schema=LATENCIES),
         )
 
     def _process(self, records: pl.DataFrame, *, is_last: bool) -> Iterator[Batch]:
@@ -628,7 +634,23 @@ class Reader:
             is_kept=self._is_kept(), is_notable=_holds(self.options.notable)
         ).filter(pl.col("is_kept") | pl.col("is_notable"))
         kept, notable = self._detailed(marked, done, heads, profile)
-        return Batch(kept, rollup_of(events, self.options.borders), minutes_of(events), notable)
+        borders = self.options.borders
+        timed = self._timed(events, heads, profile)
+        latencies = latencies_of(timed, borders, self.options.whole_lines)
+        return Batch(kept, rollup_of(events, borders), minutes_of(events), notable, latencies)
+
+    def _timed(self, events: pl.DataFrame, heads: Heads, profile: Profile) -> pl.DataFrame:
+        """Return the requests that are drawn, with `duration_ms`."""
+        whole = self.options.whole_lines
+        is_request = pl.col("http_response_status_code").is_not_null() & is_drawn(whole)
+        drawn = events.filter(is_request & pl.col("timestamp").is_not_null())
+        if drawn.is_empty():
+            return drawn.with_columns(duration_ms=pl.lit(None, pl.Float64))
+        named = drawn.rename({"service_name": "stream_service_name"})
+        details = parse.read_details(named, heads.objects, profile.formats)
+        return details.with_columns(
+            service_name=pl.col("stream_service_name"), duration_ms=durations_of(details)
+        )
 
     def _is_kept(self) -> pl.Expr:
         if self.options.texts:

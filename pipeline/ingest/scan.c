@@ -28,7 +28,7 @@
 #define API __attribute__((visibility("default")))
 #endif
 
-#define SCAN_VERSION 4
+#define SCAN_VERSION 5
 
 typedef uint8_t u8;
 typedef int32_t i32;
@@ -41,6 +41,7 @@ enum { NO = 0, YES = 1, UNSURE = 2 };
 #define MAX_LINE (1 << 18)      /* longer lines are left to the slower reader */
 #define MAX_EXACT (1 << 20)     /* `lines.py` cuts longer ones */
 #define MAX_WRAPPED 16000       /* and these when they are wrapped (`envelopes.py`) */
+#define DRAWN_SHARE 64          /* one request in so many is drawn, as in latencies.py */
 #define MAX_SLOTS 14            /* captured groups, two slots each */
 #define STACK 512
 #define SET_BYTES 264           /* a byte for each byte, then one for the end of the text */
@@ -296,7 +297,8 @@ typedef struct {
     i32 envelope, envelope_program, request_program;
     i64 clock_shift; i32 has_clock_shift;        /* of times without a zone, from UTC */
     i64 near, earliest, latest;                  /* how far own times may be from the envelope's */
-    i32 warn, highest;                           /* severities below *warn* are not kept */
+    i32 warn, whole_lines;                       /* severities below *warn* are not kept; of so */
+                                                 /* many lines all requests are drawn */
     const u8 *notable; i32 notable_size;         /* texts that an ordinary line is kept for, */
     const i32 *notes; i32 note_count;            /* offset and size of each */
 } config;
@@ -1567,6 +1569,11 @@ API void scan_forget(scanner *s) {
     for (int k = 0; k < MAX_STREAMS; k++) mark_unknown(&s->streams[k]);
 }
 
+/* Whether the request on a line is one whose duration is counted: see latencies.py. */
+static int is_drawn(const config *c, i64 line) {
+    return line <= c->whole_lines || (u32)((u64)line * 2654435761u) < (u32)(0x100000000u / DRAWN_SHARE);
+}
+
 /* Scan whole lines; returns 0, or -1 when memory ran out. */
 API int scan_block(scanner *s, const u8 *block, i64 size, i64 first_line, i64 first_offset) {
     const config *c = s->c;
@@ -1606,7 +1613,8 @@ API int scan_block(scanner *s, const u8 *block, i64 size, i64 first_line, i64 fi
                     if (f.time == NONE || f.time < last->time) last->row = -1;
                 }
                 if (f.is_counted && t->is_after_whole && t->seen >= t->clear && t->before != NONE
-                    && f.time >= t->before && !is_notable(s, r.payload)) {
+                    && f.time >= t->before && !is_notable(s, r.payload)
+                    && !(f.status >= 0 && is_drawn(c, line))) {
                     i32 number = number_name(s, &f);
                     if (number < 0) return -1;
                     o = (open_line){(i32)s->row_count, f.severity, f.status, number, f.format,

@@ -33,6 +33,7 @@ from pipeline.ingest.envelopes import JSON_FILE, load_envelopes
 from pipeline.ingest.formats import Format, json_fields
 from pipeline.ingest.identity import SERVICE_KEYS
 from pipeline.ingest.interleaving import AFTER, BEFORE, MAX_APART_LINES, TELLING
+from pipeline.ingest.latencies import WHOLE_LINES
 from pipeline.ingest.layouts import LAYOUTS
 from pipeline.ingest.lines import Look
 from pipeline.ingest.programs import Program, Unsupported, compile_program, set_bytes
@@ -43,7 +44,7 @@ _Buffer: TypeAlias = bytes | bytearray
 _Arrow: TypeAlias = Any  # pyarrow ships no types
 
 SWITCH = "AFTERSHOCK_SCANNER"
-_VERSION = 4
+_VERSION = 5
 _LIBRARY = "_scan.so"
 
 # What the scanner says of a kept line: `UNKNOWN` leaves all to polars.
@@ -99,7 +100,7 @@ class _Config(ctypes.Structure):
         ("request_program", ctypes.c_int32), ("clock_shift", ctypes.c_int64),
         ("has_clock_shift", ctypes.c_int32), ("far", ctypes.c_int64),
         ("earliest", ctypes.c_int64), ("latest", ctypes.c_int64),
-        ("warn", ctypes.c_int32), ("reserved", ctypes.c_int32),
+        ("warn", ctypes.c_int32), ("whole_lines", ctypes.c_int32),
         ("notable", ctypes.c_void_p), ("notable_size", ctypes.c_int32),
         ("notes", ctypes.c_void_p), ("note_count", ctypes.c_int32),
     )  # fmt: skip
@@ -349,6 +350,7 @@ class Scanner:
         service_keys: tuple[str, ...] = (),
         latest: datetime = LATEST,
         notable: tuple[str, ...] = (),
+        whole_lines: int = WHOLE_LINES,
     ) -> None:
         self._library = library
         defined = _define(formats, zone)
@@ -395,7 +397,7 @@ class Scanner:
             envelope, envelope_program, defined.request_program, profile.offset_micros or 0,
             profile.offset_micros is not None, NEAR // timedelta(microseconds=1),
             _micros(EARLIEST), _micros(latest),
-            WARN_SEVERITY, 0,
+            WARN_SEVERITY, whole_lines,
             at[16], len(notes.letters), at[17], len(notable),
         )  # fmt: skip
         self._handle = library.scan_open(ctypes.addressof(self._config))

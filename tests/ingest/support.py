@@ -13,6 +13,7 @@ from pipeline.ingest import (
     find_streams,
     ledger_frame,
     load_formats,
+    merge_latencies,
     merge_minutes,
     merge_rollup,
     read_stream,
@@ -28,6 +29,7 @@ class Read(NamedTuple):
     minutes: pl.DataFrame
     ledger: pl.DataFrame
     notable: pl.DataFrame
+    latencies: pl.DataFrame
 
 
 def options(**changes: object) -> Options:
@@ -53,6 +55,7 @@ def read_paths(
         merge_minutes([batch.minutes for batch in batches]),
         ledger,
         pl.concat([nothing, *(batch.notable for batch in batches)]).sort(*place),
+        merge_latencies([batch.latencies for batch in batches]),
     )
 
 
