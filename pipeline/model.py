@@ -626,8 +626,28 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
+class Latency:
+    """How long requests of an endpoint took, in milliseconds, from *sample_count* that were drawn.
+
+    Quantiles are off by 4 % at most, beside the chance of the draw; null: too few were drawn.
+    """
+
+    baseline_p50_ms: float | None
+    baseline_p95_ms: float | None
+    candidate_p50_ms: float | None
+    candidate_p95_ms: float | None
+    baseline_sample_count: int
+    candidate_sample_count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Requests and failures (status >= 500) of one endpoint in both windows."""
+    """Requests and failures (status >= 500) of one endpoint in both windows.
+
+    *source* says which lines it is known from: access lines, or "mentioned" where only errors name
+    it, *mention_count* of them in the candidate window. *unfinished_count*: requests of that window
+    that a line says began, and no line that they ended; null: no lines tell of both.
+    """
 
     service_name: str
     http_request_method: str
@@ -642,6 +662,14 @@ class Endpoint:
     dominant_finding_id: str | None
     is_affected: bool
     source: str
+    latency: Latency | None = None
+    mention_count: int = 0
+    unfinished_count: int | None = None
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether access lines tell of its requests."""
+        return self.source != "mentioned"
 
 
 @dataclass(frozen=True, slots=True)

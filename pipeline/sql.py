@@ -83,7 +83,7 @@ def _ordered_queries() -> tuple[str, ...]:
 _TABLES = frozenset(
     {
         "events", "rollup", "minutes", "ledger", "windows", "aliases", "calm",
-        "changes", "facts", "measures", "traced", "onsets", "keys", "patterns",
+        "changes", "latencies", "facts", "measures", "traced", "onsets", "keys", "patterns",
     }
 )  # fmt: skip
 

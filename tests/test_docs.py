@@ -23,6 +23,7 @@ from pipeline.schema import (
     CHANGES,
     EVENTS,
     FACTS,
+    LATENCIES,
     LEDGER,
     MEASURES,
     MINUTES,
@@ -36,7 +37,19 @@ DOCS = ROOT / "docs"
 pytestmark = pytest.mark.skipif(not DOCS.is_dir(), reason="the documents are not installed")
 
 
-TABLES = [EVENTS, ROLLUP, MINUTES, LEDGER, TEMPLATES, ALIASES, CALM, CHANGES, FACTS, MEASURES]
+TABLES = [
+    EVENTS,
+    ROLLUP,
+    MINUTES,
+    LEDGER,
+    TEMPLATES,
+    ALIASES,
+    CALM,
+    CHANGES,
+    LATENCIES,
+    FACTS,
+    MEASURES,
+]
 
 
 @pytest.mark.parametrize("table", TABLES, ids=len)

@@ -152,7 +152,6 @@ def test_endpoints_add_up_at_any_border(
     ]
 
 
-@pytest.mark.xfail(strict=True, reason="endpoints are counted by hour, cut at named times only")
 def test_endpoints_add_up_at_borders_that_the_end_of_the_data_gives(
     busy: Path, tmp_path: Path
 ) -> None:

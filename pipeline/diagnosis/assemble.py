@@ -15,7 +15,7 @@ from pipeline.diagnosis import findings as building
 from pipeline.diagnosis.correlates import find_correlates
 from pipeline.diagnosis.coverage import EVERYTHING
 from pipeline.diagnosis.coverage import Coverage as ServiceCoverage
-from pipeline.diagnosis.endpoints import Interval, build_endpoints
+from pipeline.diagnosis.endpoints import Interval, build_endpoints, with_details
 from pipeline.diagnosis.understanding import not_understood, parse_coverage
 from pipeline.diagnosis.windows import Choice
 from pipeline.model import (
@@ -126,6 +126,12 @@ def assemble(
     endpoints = build_endpoints(
         marts["endpoint_totals"], marts["correlated_endpoints"], rises, interval
     )
+    listed = with_details(
+        endpoints,
+        marts["endpoint_latencies"],
+        marts["unfinished_requests"],
+        marts["mentioned_endpoints"],
+    )
     gaps = [gap for name, own in sorted(coverage.gaps.items()) if name for gap in own]
     is_comparable = _is_covered(windows, choice) and _is_alike(coverage, choice)
     verdict = statements.verdict_of(found, bool(choice.baseline), is_comparable)
@@ -192,10 +198,10 @@ def assemble(
         findings=found,
         chain=chain,
         changes=told,
-        endpoints=endpoints,
+        endpoints=listed,
         health=health.health_of(
             found,
-            endpoints,
+            listed,
             _services(marts["service_minutes"]),
             gaps,
             is_decided=verdict is not Verdict.CANNOT_DECIDE,

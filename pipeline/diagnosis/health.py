@@ -42,15 +42,15 @@ def health_of(
     *,
     is_decided: bool,
     captured: Captured | None = None,
-    answered: Iterable[str] = (),
 ) -> Health:
     """Return the three columns. *services*: name to (events, errors) in the candidate window.
 
     Where nothing was compared (*is_decided* false), a service that logged is not said to work. What
     was *captured* beside the logs stands first: it says most about containers. A question that
-    neither it nor the logs (*answered*) answer is listed with what would.
+    neither it nor the logs answer is listed with what would.
     """
     captured = captured or Captured()
+    counted = [one for one in endpoints if one.is_counted]
     risen = _services_of(regressions(findings))
     maybe = [one for one in suspected(findings) if one.state not in _FALLEN]
     doubtful = _services_of(maybe) - risen
@@ -59,18 +59,23 @@ def health_of(
     return Health(
         working=[
             *captured.working,
-            *_answering(endpoints),
+            *_answering(counted),
             *(_usual(name, *logged[name]) for name in sound),
         ],
-        broken=[*captured.broken, *_risen(findings), *_failing(endpoints)],
+        broken=[
+            *captured.broken,
+            *_risen(findings),
+            *_failing(counted),
+            *_hanging(endpoints),
+        ],
         unknown=[
             *captured.unknown,
             *_not_read(captured.files),
             *_unsure(maybe, doubtful),
             *([] if is_decided else [_untested(name, *seen) for name, seen in logged.items()]),
             *_silent(gaps),
-            *([] if endpoints else [_without_requests()]),
-            *_open_questions(captured.answers | frozenset(answered)),
+            *([] if counted else [_without_requests()]),
+            *_open_questions(captured.answers | _answered_by(endpoints)),
         ],
     )  # fmt: skip
 
@@ -136,6 +141,27 @@ def _failing(endpoints: Sequence[Endpoint]) -> list[HealthStatement]:
         for one in endpoints
         if one.is_affected
     ]
+
+
+def _hanging(endpoints: Sequence[Endpoint]) -> list[HealthStatement]:
+    return [
+        HealthStatement(
+            one.service_name,
+            f"{many(one.unfinished_count, 'request')} of {endpoint_name(one)} began, and no line "
+            "says that they ended",
+            "unfinished_requests",
+        )
+        for one in endpoints
+        if one.unfinished_count
+    ]
+
+
+def _answered_by(endpoints: Sequence[Endpoint]) -> frozenset[str]:
+    """Return the questions that lines of requests answer."""
+    answered = {"durations"} if any(one.latency is not None for one in endpoints) else set()
+    if any(one.unfinished_count is not None for one in endpoints):
+        answered.add("hanging requests")
+    return frozenset(answered)
 
 
 def _answering(endpoints: Sequence[Endpoint]) -> list[HealthStatement]:

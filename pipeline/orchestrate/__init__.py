@@ -8,8 +8,8 @@ the logs), `calibration`, `demonstration`, `rulebook`; of a finished run `asking
 `evidence` (samples found again; `sealing` hashes them) and `checking` (all computed again); of a
 store `keeping` (a run on it), `intake` (what is new, into it), `history` (what it holds of a
 stretch of time) and `upkeep`. What they share is in `reading` (logs to tables), `templates` (their
-book), `windows` (which stretches are compared), `trial` (counts to verdicts and onsets) and
-`examination` (tables to the result).
+book), `windows` (which stretches are compared), `borders` (hours cut at theirs), `trial` (counts to
+verdicts and onsets) and `examination` (tables to the result).
 """
 
 from pipeline.orchestrate.asking import open_console

@@ -59,8 +59,9 @@ def recompute(files: store.RunFiles) -> Result:
     """Return the result that the tables of a run give."""
     basis = read_basis(files.basis(), files.table(store.WINDOWS))
     tables = {name: files.table(name) for name in _READ}
-    # Runs of before there were facts have none.
-    tables |= {name: files.table(name) for name in store.CAPTURED if name in files.tables}
+    # Runs of before there were facts and durations have none.
+    newer = (*store.CAPTURED, "latencies")
+    tables |= {name: files.table(name) for name in newer if name in files.tables}
     redactor = Redactor(pii=bool(basis.run.settings.get("redact_pii")))
     result = examine(files.events, tables, basis, redactor)
     return sealed(result, files.table(store.EVIDENCE))

@@ -32,14 +32,23 @@ from pipeline.model import (
 )
 from pipeline.numbers import number_sources
 from pipeline.orchestrate.tracing import why_not_traced
-from pipeline.orchestrate.trial import MARTS, MARTS_OF_RISEN, judge, regressions_of
+from pipeline.orchestrate.trial import (
+    MARTS,
+    MARTS_OF_ENDPOINTS,
+    MARTS_OF_RISEN,
+    judge,
+    regressions_of,
+)
 from pipeline.redaction import Redactor, redact_fields
 from pipeline.rules.knowledge import KnowledgeBase
-from pipeline.schema import CALM, CHANGES, FACTS, MEASURES, TRACED
+from pipeline.schema import CALM, CHANGES, FACTS, LATENCIES, MEASURES, TRACED, Schema
 from pipeline.sql import Session, load_queries
 from pipeline.sql import title as query_title
 
 T = TypeVar("T")
+
+_WITH_ORIGIN: Schema = {**LATENCIES, "origin": pl.String}
+_NO_LATENCIES = pl.DataFrame(schema=_WITH_ORIGIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,8 @@ def examine(
         session.register("aliases", tables["aliases"])
         session.register("calm", tables.get("calm", pl.DataFrame(schema=CALM)))
         session.register("changes", tables.get("changes", pl.DataFrame(schema=CHANGES)))
+        latencies = tables.get("latencies", _NO_LATENCIES)
+        session.register("latencies", latencies)
         session.register("facts", tables.get("facts", pl.DataFrame(schema=FACTS)))
         session.register("measures", tables.get("measures", pl.DataFrame(schema=MEASURES)))
         session.register("traced", tables.get("traced", pl.DataFrame(schema=TRACED)))
@@ -96,6 +107,8 @@ def examine(
         for name in MARTS_OF_RISEN:
             marts[name] = session.frame(name)
         known = _known(marts["finding_totals"], tested, session)
+        for name in MARTS_OF_ENDPOINTS:
+            marts[name] = session.frame(name)
         files, measures = session.frame("fact_files"), session.frame("fact_measures")
         not_traced = why_not_traced(
             basis.run.settings,

@@ -1,7 +1,7 @@
 """Streams of logs into staged events and counts: everything that is read once, and written."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol, Self
@@ -20,6 +20,7 @@ from pipeline.ingest import (
     find_streams,
     formats_with,
     ledger_frame,
+    merge_latencies,
     merge_minutes,
     merge_rollup,
     parse_services,
@@ -31,7 +32,7 @@ from pipeline.orchestrate.changes import ChangeLines
 from pipeline.orchestrate.templates import Book
 from pipeline.redaction import COUNTED, Redactor, redact_columns, redact_events
 from pipeline.rules import Rule, load_rules, rule_table
-from pipeline.schema import EVENTS, LEDGER, WARN_SEVERITY
+from pipeline.schema import EVENTS, LATENCIES, LEDGER, WARN_SEVERITY
 from pipeline.sql import classify
 
 Tell = Callable[[str], None]
@@ -61,8 +62,8 @@ _MOST_KNOWN_TEXTS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What reading one input gave: counts of all events, where every line went, and which lines
-    tell of a change.
+    """What reading one input gave: counts of all events, where every line went, which lines tell of
+    a change, and how long requests took that were drawn.
     """
 
     rollup: pl.DataFrame
@@ -70,6 +71,7 @@ class Tables:
     ledger: pl.DataFrame
     changes: pl.DataFrame
     extents: tuple[Window, ...]
+    latencies: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=LATENCIES))
 
 
 def read(
@@ -89,7 +91,7 @@ def read(
     options = options_of(settings)
     rows: list[dict[str, object]] = []
     extents = []
-    rollup, minutes = _Sum(merge_rollup), _Sum(merge_minutes)
+    rollup, minutes, latencies = _Sum(merge_rollup), _Sum(merge_minutes), _Sum(merge_latencies)
     redactor = redactor_of(settings) if settings.redact == "store" else None
     writer = PartWriter(staging, origin, book, redactor, rules_of(settings))
     changes = ChangeLines(origin, redactor)
@@ -105,18 +107,20 @@ def read(
                 changes.add(batch.notable)
                 rollup.add(batch.rollup)
                 minutes.add(batch.minutes)
+                latencies.add(batch.latencies)
         extents += _extent(rows[first_row:])
     writer.flush()
     ledger = ledger_frame(rows)
     check_conservation(ledger)
     _refuse_unreadable(ledger, settings)
     ledger = _with_redactions(ledger, writer.redactions)
-    by_hour, by_minute = rollup.total(), minutes.total()
+    by_hour, by_minute, by_length = rollup.total(), minutes.total(), latencies.total()
     if redactor is not None:
         ledger = redact_columns(ledger, redactor)
         by_hour = redacted_counts(by_hour, merge_rollup, redactor)
         by_minute = redacted_counts(by_minute, merge_minutes, redactor)
-    return Tables(by_hour, by_minute, ledger, changes.table(), tuple(extents))
+        by_length = redacted_counts(by_length, merge_latencies, redactor)
+    return Tables(by_hour, by_minute, ledger, changes.table(), tuple(extents), by_length)
 
 
 def options_of(settings: Settings) -> Options:

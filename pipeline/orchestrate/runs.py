@@ -25,6 +25,7 @@ from pipeline.model import (
     State,
     Verdict,
 )
+from pipeline.orchestrate.borders import cut_at_borders
 from pipeline.orchestrate.calibration import last_calibration
 from pipeline.orchestrate.captured import read_facts
 from pipeline.orchestrate.changes import changes_given
@@ -100,6 +101,7 @@ def analyze(
         streams = {"baseline": before, "candidate": candidate_streams}
         recall = recall_of(streams, settings, book, staging)
         choice = choose(settings, stamp.now, inputs)
+        inputs = cut_at_borders(inputs, streams, choice, settings, tell)
         material = Material(inputs, book.write(staging), choice, streams, recall)
         result = conclude(staging, material, settings, stamp, output, tell)
         staging.commit()

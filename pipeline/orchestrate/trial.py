@@ -65,6 +65,7 @@ MARTS = (
     "stated_causes",
     "window_totals",
 )
+MARTS_OF_ENDPOINTS = ("endpoint_latencies", "mentioned_endpoints", "unfinished_requests")
 # What is only asked of classes that rose, once it is known since when.
 MARTS_OF_RISEN = (
     "correlated_pairs",

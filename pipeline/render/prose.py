@@ -215,11 +215,12 @@ def _errors(result: Result) -> list[Finding]:
 
 
 def _reach(result: Result) -> str:
-    if not result.endpoints:
+    counted = [one for one in result.endpoints if one.is_counted]
+    if not counted:
         return ""
-    affected = [one for one in result.endpoints if one.is_affected]
+    affected = [one for one in counted if one.is_affected]
     verb = "fails" if len(affected) == 1 else "fail"
-    text = f"{len(affected)} of {many(len(result.endpoints), 'endpoint')} {verb} more than before"
+    text = f"{len(affected)} of {many(len(counted), 'endpoint')} {verb} more than before"
     if not affected:
         return f"{text}."
     worst = max(affected, key=lambda one: (one.candidate_failure_count, one.http_route))
@@ -372,10 +373,11 @@ def _onset_tile(result: Result) -> Tile:
 
 
 def _endpoint_tile(result: Result) -> Tile:
-    if not result.endpoints:
+    counted = [one for one in result.endpoints if one.is_counted]
+    if not counted:
         return Tile(UNKNOWN, "endpoints: no access lines in the input", "plain", "endpoint_totals")
-    affected = sum(1 for one in result.endpoints if one.is_affected)
-    value = f"{affected:,} of {len(result.endpoints):,}"
+    affected = sum(1 for one in counted if one.is_affected)
+    value = f"{affected:,} of {len(counted):,}"
     tone = "bad" if affected else "ok"
     return Tile(value, "endpoints fail more than before", tone, "endpoint_totals")
 

@@ -313,6 +313,19 @@ class EndpointView:
     interval: str
     dominant: Link | None
     keys: str
+    half: str
+    most: str
+    unfinished: str
+
+
+@dataclass(frozen=True, slots=True)
+class MentionView:
+    """An endpoint that no access line names."""
+
+    name: Untrusted
+    service: Untrusted
+    mentions: str
+    unfinished: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -588,6 +601,8 @@ class ReportContext:
     endpoints: list[EndpointView] = field(metadata={"help": "endpoints that fail more"})
     endpoint_sources: Untrusted = field(metadata={"help": "which lines the requests are from"})
     unaffected: list[EndpointView] = field(metadata={"help": "the other endpoints"})
+    mentioned: list[MentionView] = field(metadata={"help": "those that only errors name"})
+    mentioned_more: str = field(metadata={"help": "how many more of them there are"})
     unaffected_more: str = field(metadata={"help": "how many more there are, or empty"})
     services: list[ServiceView] = field(metadata={"help": "regressed events by service"})
     heat: HeatView | None = field(metadata={"help": "class by time, null without"})

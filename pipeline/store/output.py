@@ -22,7 +22,7 @@ from pipeline.schema import OUTPUT_MARKER
 
 MARKER = OUTPUT_MARKER
 EVENTS_FOLDER = "events"
-TABLES = ("rollup", "minutes", "ledger", "changes")
+TABLES = ("rollup", "minutes", "ledger", "changes", "latencies")
 WINDOWS = "windows"
 DOCUMENTS = ("result.json", "report.html", "report.md", "criteria.toml")
 TEMPLATES, ALIASES, CALM, EVIDENCE = "templates", "aliases", "calm", "evidence"

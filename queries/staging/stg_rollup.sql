@@ -1,6 +1,6 @@
 -- Hourly counts of all events, in their window. One row per rollup key and window_name.
--- An hour that lies on a window's border belongs to neither; borders are full hours where the
--- program chooses them, and hours are cut at borders that the user names.
+-- Hours with requests are cut at the borders of windows; another that lies on one belongs to
+-- neither.
 with
 
 source as (

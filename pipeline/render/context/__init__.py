@@ -17,7 +17,7 @@ from pipeline.render.context.basis import (
 from pipeline.render.context.beginnings import began_view
 from pipeline.render.context.candidates import candidate_views, intro
 from pipeline.render.context.chain import chain_view
-from pipeline.render.context.endpoints import endpoint_view, service_views, sources_of
+from pipeline.render.context.endpoints import endpoint_view, mention_view, service_views, sources_of
 from pipeline.render.context.filters import filters
 from pipeline.render.context.header import setting, settings_lines, window_view
 from pipeline.render.context.health import column, evidence_view, fact_view
@@ -93,7 +93,8 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
     basis = Basis(result, caps)
     settings = result.run.settings
     affected = [one for one in result.endpoints if one.is_affected]
-    others = [one for one in result.endpoints if not one.is_affected]
+    others = [one for one in result.endpoints if one.is_counted and not one.is_affected]
+    mentioned = [one for one in result.endpoints if not one.is_counted]
     unclassified = [
         one for one in result.findings if one.error_class is None and one.kind == "error"
     ]
@@ -149,11 +150,13 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
         began=began_view(basis),
         chain=chain_view(basis),
         endpoints=[endpoint_view(basis, one) for one in affected[: caps.endpoints]],
-        endpoint_sources=Untrusted(sources_of(result.endpoints)),
+        endpoint_sources=Untrusted(sources_of(affected + others)),
         unaffected=[endpoint_view(basis, one) for one in others[: caps.endpoints]],
         unaffected_more=count_more(
             max(len(affected) - caps.endpoints, 0) + max(len(others) - caps.endpoints, 0)
         ),
+        mentioned=[mention_view(one) for one in mentioned[: caps.endpoints]],
+        mentioned_more=count_more(len(mentioned) - caps.endpoints),
         services=service_views(basis),
         heat=heat_view(basis),
         slope=slope_view(basis),

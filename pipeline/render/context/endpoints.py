@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from pipeline.model import Endpoint
+from pipeline.model import Endpoint, Latency
 from pipeline.render.context.basis import Basis
 from pipeline.render.figures import TIMES, UNKNOWN, count, interval, percent, ratio
 from pipeline.render.untrusted import Untrusted
-from pipeline.render.views import EndpointView, ServiceView
+from pipeline.render.views import EndpointView, MentionView, ServiceView
 
 
 def endpoint_view(basis: Basis, one: Endpoint) -> EndpointView:
@@ -23,7 +23,36 @@ def endpoint_view(basis: Basis, one: Endpoint) -> EndpointView:
         interval=interval(one.rate_ratio_lower, one.rate_ratio_upper) if one.rate_ratio else "",
         dominant=basis.link(one.dominant_finding_id),
         keys=_keys(basis, one),
+        half=_lengths(one.latency, "p50_ms"),
+        most=_lengths(one.latency, "p95_ms"),
+        unfinished=count(one.unfinished_count) if one.unfinished_count else "",
     )
+
+
+def mention_view(one: Endpoint) -> MentionView:
+    """Return an endpoint that only errors name."""
+    return MentionView(
+        name=Untrusted(f"{one.http_request_method} {one.http_route}".strip()),
+        service=Untrusted(one.service_name),
+        mentions=count(one.mention_count),
+        unfinished="" if one.unfinished_count is None else count(one.unfinished_count),
+    )
+
+
+def _lengths(latency: Latency | None, which: str) -> str:
+    """Return a quantile before and after, or that it is not known."""
+    if latency is None:
+        return UNKNOWN
+    before, after = (getattr(latency, f"{window}_{which}") for window in ("baseline", "candidate"))
+    if before is None and after is None:
+        return UNKNOWN
+    return f"{_length(before)} → {_length(after)}"
+
+
+def _length(milliseconds: float | None) -> str:
+    if milliseconds is None:
+        return UNKNOWN
+    return f"{milliseconds / 1000:.3g} s" if milliseconds >= 1000 else f"{milliseconds:.3g} ms"
 
 
 def _change(one: Endpoint) -> str:
