@@ -47,7 +47,6 @@ counted as (
     where url_path != ''
     group by service_name, http_request_method, url_path
 
-
 ),
 
 ranked as (

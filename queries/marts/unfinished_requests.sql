@@ -102,7 +102,6 @@ counted as (
     where paired_count >= 5
     group by service_name, http_request_method, url_path
 
-
 ),
 
 ranked as (
@@ -112,7 +111,6 @@ ranked as (
         row_number() over (
             order by
                 unfinished_count desc,
-                begun_count desc,
                 service_name asc,
                 url_path asc,
                 http_request_method asc
@@ -130,4 +128,4 @@ bounded as (
 )
 
 select * from bounded
-order by unfinished_count desc, begun_count desc, service_name asc, url_path asc, http_request_method asc
+order by unfinished_count desc, service_name asc, url_path asc, http_request_method asc

@@ -39,6 +39,7 @@ from pipeline.model import (
     Interarrival,
     Knowledge,
     KnownCommand,
+    Latency,
     Localisation,
     NumberSource,
     Premise,
@@ -658,8 +659,18 @@ def incident() -> Result:
                 is_affected=True,
                 dominant_finding_id="e1",
                 rate_ratio_lower=55.0,
+                latency=Latency(34.9, 120.0, 36.1, 1450.0, 410, 395),
+                unfinished_count=2,
             ),
             endpoint("GET", "/health", (0, 0), source="proxy"),
+            endpoint(
+                "POST",
+                "/jobs/{id}",
+                (0, 0),
+                source="mentioned",
+                mention_count=14,
+                unfinished_count=3,
+            ),
         ],
         health=Health(
             working=[
