@@ -131,7 +131,7 @@ class Batch(NamedTuple):
     rollup: pl.DataFrame
     minutes: pl.DataFrame
     notable: pl.DataFrame
-    latencies: pl.DataFrame
+    latencies: pl.DataFrame = pl.DataFrame(schema=LATENCIES)
 
 
 def read_stream(
