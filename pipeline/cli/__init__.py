@@ -32,9 +32,10 @@ def main() -> None:
     except click.ClickException as error:
         tell_usage(error)
         sys.exit(ExitCode.USAGE)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
         Progress.end()
-        click.echo("interrupted: nothing was changed", err=True)
+        told = str(error.__cause__ or error) or "nothing was changed"
+        click.echo(f"interrupted: {told}", err=True)
         sys.exit(ExitCode.INTERRUPTED)
     except SystemExit:
         if sys.stdout is not stdout:

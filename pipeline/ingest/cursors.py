@@ -24,7 +24,8 @@ from pipeline.ingest.sources import HEAD_BYTES, STDIN, Source, Stream, open_sour
 
 TAIL_BYTES = 1024
 # Copies of one file that are remembered by their stamps.
-_MOST_STAMPS = 4
+_MOST_STAMPS = 8
+_CHUNK_BYTES = 2**18
 # Passes over what was found: a copy that is longer than the file it is of is read after it.
 MAX_PASSES = 4
 
@@ -57,6 +58,7 @@ class Cursor:
 
     def advance(self, reader: Reader, index: int, source: Source) -> None:
         """Remember how far *reader* read *source*, the one with *index*, and what it is now."""
+        before = self.position.offset
         self.position = reader.positions[index]
         self.total = reader.tallies[index]
         self.is_whole = index in reader.whole
@@ -68,9 +70,15 @@ class Cursor:
         self.see(source)
         if reader.tallies[index].reading.error is None:
             self.stamp(source)
-        head, tail = ends_of(source, self.position.offset)
-        self.head = max(self.head, (len(head), _hash(head)))
-        self.tail = (len(tail), _hash(tail))
+        if self.position.offset != before or not self.tail[0]:
+            head, tail = ends_of(source, self.position.offset)
+            self.head = max(self.head, (len(head), _hash(head)))
+            self.tail = (len(tail), _hash(tail))
+
+    def knows(self, head: bytes) -> bool:
+        """Tell whether a file that begins with *head* begins as this one."""
+        length, digest = self.head
+        return 0 < length <= len(head) and _hash(head[:length]) == digest
 
     def see(self, source: Source) -> None:
         """Remember where it is now."""
@@ -92,6 +100,10 @@ class Cursor:
         self.redactions = dict(Counter(self.redactions) + Counter(self.open_redactions))
         self.open_redactions = {}
         return True
+
+    def at_rest(self) -> Self:
+        """Return it without what only a file that still grows needs."""
+        return replace(self, position=replace(self.position, clocks=None))
 
     def to_json(self) -> dict[str, Any]:
         """Return it as values of JSON."""
@@ -175,60 +187,75 @@ class Cursors:
     def _claims(self, streams: Sequence[Stream]) -> dict[str, Cursor]:
         """Return the cursor of each file by its path; of several with one, only the one to read."""
         claims: dict[str, Cursor] = {}
-        owner: dict[str, Source] = {}
+        owners: dict[str, Source] = {}
         # Plain files first, and long ones first: the others may be copies of their beginning.
         ordered = sorted(
             ((stream, source) for stream in streams for source in stream.sources),
             key=lambda pair: (
-                (pair[1].stamp or "") not in self._stamps,
+                not self._is_settled(pair[1]),
                 pair[1].compression is not None,
                 -(pair[1].size or 0),
             ),
         )
         for stream, source in ordered:
-            cursor = self._cursor_of(stream, source)
+            cursor = self._cursor_of(stream, source, owners)
             if cursor is None:
                 continue
             self.present.add(cursor.source_id)
-            if cursor.source_id in owner:
-                first = owner[cursor.source_id]
-                if source.compression is None and (source.size or 0) <= (first.size or 0):
-                    cursor.stamp(source)
-                continue
-            owner[cursor.source_id] = source
+            first = owners.get(cursor.source_id)
+            if first is not None:
+                # A copy that the system shows unchanged holds nothing; another may hold more.
+                if self._is_settled(source) or not self._is_settled(first):
+                    continue
+                claims.pop(first.path, None)
+            owners[cursor.source_id] = source
             cursor.see(source)
             claims[source.path] = cursor
         return claims
 
-    def _cursor_of(self, stream: Stream, source: Source) -> Cursor | None:
-        known = self._stamps.get(source.stamp or "")
-        if known is not None:
+    def _is_settled(self, source: Source) -> bool:
+        return (source.stamp or "") in self._stamps
+
+    def _cursor_of(
+        self, stream: Stream, source: Source, owners: Mapping[str, Source]
+    ) -> Cursor | None:
+        """Return the cursor of *source*, a new one where it is new; None where it is empty, or
+        holds no more than the beginning of what was read.
+        """
+        if (known := self._stamps.get(source.stamp or "")) is not None:
             return known
         group = _group(stream)
-        try:
-            with open_source(replace(source, budget=None)) as content:
-                head = content.read(HEAD_BYTES)
-        except READ_ERRORS:
-            return None
+        head, _ = ends_of(source, HEAD_BYTES)
         if not head:
             return None
         own = [one for one in self.by_id.values() if one.group == group]
         whole = next((one for one in own if one.is_whole and one.path == source.path), None)
         if whole is not None:
             return whole
-        alike = [
-            one
-            for one in own
-            if 0 < one.head[0] <= len(head) and _hash(head[: one.head[0]]) == one.head[1]
-        ]
-        for one in sorted(alike, key=lambda one: one.position.offset, reverse=True):
-            is_short = source.compression is None and (source.size or 0) < one.position.offset
-            if is_short and not _was_truncated(one, source, self.present):
-                # A copy of the beginning of what was read.
+        own.sort(key=lambda one: one.position.offset, reverse=True)
+        for one in own:
+            if one.knows(head) and _has_tail(source, one):
                 return one
-            if not is_short and _has_tail(source, one):
-                return one
+        for one in own:
+            if self._is_beginning(source, head, one, owners.get(one.source_id)):
+                one.stamp(source)
+                self.present.add(one.source_id)
+                return None
         return self._new(group, stream, source, head)
+
+    def _is_beginning(
+        self, source: Source, head: bytes, cursor: Cursor, owner: Source | None
+    ) -> bool:
+        """Tell whether *source* is a copy of the beginning of what was read of *cursor*, whose file
+        is *owner* where that is there.
+        """
+        if owner is not None:
+            return _is_prefix(source, owner)
+        if not cursor.knows(head) or cursor.source_id in self.present:
+            return False
+        # The very file, shorter than it was, was truncated and begins anew.
+        place = (source.stamp or "").split(":")[:2]
+        return all(stamp.split(":")[:2] != place for stamp in cursor.stamps)
 
     def _new(self, group: str, stream: Stream, source: Source, head: bytes) -> Cursor:
         text = group.encode() + b"\0" + head[: head.find(b"\n") + 1 or len(head)]
@@ -272,14 +299,27 @@ class Cursors:
         return [one for key, one in self.by_id.items() if key not in self.present]
 
 
-def _was_truncated(cursor: Cursor, source: Source, present: set[str]) -> bool:
-    """Tell whether a file that is shorter than what was read begins anew: its copy has what was
-    read, or it is the very file.
-    """
-    if cursor.source_id in present:
-        return True
-    place = (source.stamp or "").split(":")[:2]
-    return any(stamp.split(":")[:2] == place for stamp in cursor.stamps)
+def _is_prefix(source: Source, whole: Source) -> bool:
+    """Tell whether *whole* begins with all that *source* holds."""
+    if source.compression is None and (source.size or 0) > (whole.size or 0):
+        return whole.compression is not None and _begins(source, whole)
+    return _begins(source, whole)
+
+
+def _begins(source: Source, whole: Source) -> bool:
+    try:
+        with (
+            open_source(replace(source, budget=None)) as one,
+            open_source(replace(whole, budget=None)) as other,
+        ):
+            size = HEAD_BYTES
+            while part := one.read1(size):
+                if _exactly(other, len(part)) != part:
+                    return False
+                size = _CHUNK_BYTES
+    except READ_ERRORS:
+        return False
+    return True
 
 
 def _group(stream: Stream) -> str:
@@ -292,8 +332,10 @@ def _has_tail(source: Source, cursor: Cursor) -> bool:
     length, wanted = cursor.tail
     if not length:
         return True
+    if source.compression is None and (source.size or 0) < cursor.position.offset:
+        return False
     _, tail = ends_of(source, cursor.position.offset)
-    return _hash(tail[-length:]) == wanted
+    return len(tail) >= length and _hash(tail[-length:]) == wanted
 
 
 def ends_of(source: Source, offset: int) -> tuple[bytes, bytes]:

@@ -118,8 +118,10 @@ def settled_times(settings: Settings, kept: store.Store, extent: Window) -> Sett
 
 def last_end(kept: store.Store) -> datetime | None:
     """Return the end of the candidate window of the last finished run; None before the first."""
-    ends = [str(row["candidate_end"]) for row in kept.rows("runs") if row.get("candidate_end")]
-    return max((datetime.fromisoformat(one).astimezone(UTC) for one in ends), default=None)
+    last = kept.last_row("runs")
+    if last is None or not last.get("candidate_end"):
+        return None
+    return datetime.fromisoformat(str(last["candidate_end"])).astimezone(UTC)
 
 
 def open_history(kept: store.Store, settings: Settings, refused: pl.DataFrame) -> History:

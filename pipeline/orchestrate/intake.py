@@ -268,8 +268,7 @@ class _Taker:
         self._batch.replace_table("templates", table)
         aliases = (self._book.book or TemplateBook()).alias_table()
         self._batch.replace_table("aliases", aliases)
-        rows = (one.to_json() for _, one in sorted(cursors.by_id.items()))
-        self._batch.replace_rows("sources", rows)
+        _write_sources(self._kept, self._batch, cursors, f"{now:%Y-%m}-01")
         self._batch.commit(now)
 
     def _name_open(self) -> None:
@@ -287,6 +286,32 @@ class _Taker:
 
     def _cleaned(self, counts: pl.DataFrame, merge: Any) -> pl.DataFrame:  # noqa: ANN401
         return counts if self._redactor is None else redacted_counts(counts, merge, self._redactor)
+
+
+def _write_sources(kept: store.Store, batch: store.Batch, cursors: Cursors, month: str) -> None:
+    """Write how far each file was read: those that are there, and, by the month in which they went,
+    those that are not. A store of years has many of these, and they are not written again.
+    """
+    gone = {one.source_id: one for one in cursors.absent()}
+    told: set[str] = set()
+    added: list[dict[str, object]] = []
+    for part in batch.parts("sources"):
+        if part.date is None:
+            continue
+        rows = list(kept.rows_of(part))
+        left = [row for row in rows if row["source_id"] in gone]
+        told |= {str(row["source_id"]) for row in left}
+        if len(left) < len(rows) or part.date == month:
+            batch.drop([part])
+            added += left if part.date == month else []
+            if left and part.date != month:
+                batch.add_rows("sources", left, date=part.date)
+    added += [one.at_rest().to_json() for key, one in sorted(gone.items()) if key not in told]
+    batch.drop([part for part in batch.parts("sources") if part.date is None])
+    here = (one for key, one in sorted(cursors.by_id.items()) if key not in gone)
+    batch.add_rows("sources", (one.to_json() for one in here))
+    if added:
+        batch.add_rows("sources", added, date=month)
 
 
 def _pairs(job: Job) -> list[tuple[Any, Any]]:

@@ -5,7 +5,7 @@ there. The run itself is remembered with its result, in a second step.
 """
 
 import gzip
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from pipeline.orchestrate.history import (
 from pipeline.orchestrate.intake import Intake, cursors_of, take_in, templates_of
 from pipeline.orchestrate.reading import Tell, read, streams_of
 from pipeline.orchestrate.runs import Material, Output, Stamp, conclude
+from pipeline.orchestrate.sealing import EVIDENCE
 from pipeline.orchestrate.templates import open_book
 from pipeline.orchestrate.windows import choose, moment_of
 from pipeline.schema import ALIASES, CALM, LEDGER
@@ -40,7 +41,11 @@ def held_store(folder: Path) -> Iterator[store.Store]:
         store.create_store(folder)
         kept = store.open_store(folder)
         kept.sweep()
-        yield kept
+        try:
+            yield kept
+        except KeyboardInterrupt as stopped:
+            told = "the store is as its last finished step left it; the next run goes on there"
+            raise KeyboardInterrupt(told) from stopped
 
 
 def analyze_kept(stamp: Stamp, settings: Settings, output: Output, tell: Tell) -> Result:
@@ -94,11 +99,30 @@ def judge_kept(
             streams,
             state=kept.manifest.fingerprint(),
             is_read_again=False,
+            evidence=_known_evidence(kept, history.paths),
         )
         staging.write_table(store.CALM, pl.DataFrame(schema=CALM))
         result = conclude(staging, material, settings, stamp, output, tell)
         staging.commit()
     return result
+
+
+def _known_evidence(kept: store.Store, paths: Mapping[str, str]) -> pl.DataFrame:
+    """Return the hashes of samples of earlier runs, with the paths that their files have now."""
+    known = next(iter(kept.tables("evidence")), pl.DataFrame(schema=EVIDENCE))
+    return known.with_columns(pl.col("log_file_path").replace(paths))
+
+
+def _evidence_of(kept: store.Store, result: Result) -> pl.DataFrame:
+    """Return the hashes of the samples of *result*, by the ids of their files: names move."""
+    ids = {one.path: one.source_id for one in cursors_of(kept)}
+    rows = {
+        (ids[one.log_file_path], one.byte_offset, one.byte_length, one.segment_hash)
+        for finding in result.findings
+        for one in finding.samples
+        if one.segment_hash is not None and one.log_file_path in ids
+    }
+    return pl.DataFrame(sorted(rows), schema=EVIDENCE, orient="row")
 
 
 def _written_book(kept: store.Store, staging: store.Staging) -> pl.DataFrame:
@@ -113,8 +137,7 @@ def remember(kept: store.Store, result: Result, now: datetime) -> None:
     from pipeline import render
 
     run_id = result.run.run_id
-    known = list(kept.rows("runs"))
-    if known and known[-1].get("run_id") == run_id:
+    if (last := kept.last_row("runs")) and last.get("run_id") == run_id:
         return  # nothing has changed since: the result is the same
     month = f"{now:%Y-%m}-01"
     with kept.change() as batch:
@@ -123,8 +146,9 @@ def remember(kept: store.Store, result: Result, now: datetime) -> None:
         day = f"{now:%Y-%m-%d}"
         batch.add_bytes("results", data, date=day, name=f"{place}/result.json.gz")
         own = [one for one in batch.parts("runs") if one.date == month]
-        rows = [row for row in known if str(row["generated_at"])[:7] == month[:7]]
+        rows = [row for one in own for row in kept.rows_of(one)]
         rows.append(run_row(result, f"runs/{place}/result.json.gz"))
+        batch.replace_table("evidence", _evidence_of(kept, result))
         batch.drop(own)
         batch.add_rows("runs", rows, date=month)
         batch.commit(now, run_id)

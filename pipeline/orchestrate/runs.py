@@ -121,7 +121,7 @@ class Output:
 class Material:
     """What a run has read: tables by origin, aliases of templates, the windows that they have, and
     where to look again. *state*: the hash of what beside the logs was compared. *is_read_again*:
-    the logs may be read a second time.
+    the logs may be read a second time. *evidence*: hashes of samples that are known.
     """
 
     inputs: dict[str, Tables]
@@ -131,6 +131,7 @@ class Material:
     recall: Recall | None = None
     state: str | None = None
     is_read_again: bool = True
+    evidence: pl.DataFrame | None = None
 
 
 def conclude(
@@ -156,7 +157,8 @@ def conclude(
     retrace = retrace_of(again, settings, material.choice, staging)
     redactor = redactor_of(settings)
     result = examine(staging.event_parts, tables, basis, redactor, material.recall, retrace)
-    evidence = seal(result, [one for own in material.streams.values() for one in own])
+    streams = [one for own in material.streams.values() for one in own]
+    evidence = seal(result, streams, material.evidence)
     staging.write_table(store.EVIDENCE, evidence)
     result = sealed(result, evidence)
     tell("writing the report")

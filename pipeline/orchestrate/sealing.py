@@ -19,8 +19,12 @@ EVIDENCE: Schema = {
 }
 
 
-def seal(result: Result, streams: Iterable[Stream]) -> pl.DataFrame:
+def seal(
+    result: Result, streams: Iterable[Stream], known: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Read the bytes of every sample of *result* again; return their hashes (`EVIDENCE`).
+
+    Those in *known*, hashed by an earlier run, are not read.
 
     A run reads its sources once, in columns, where hashing each event would cost more than all
     else; samples are few. What cannot be read again (a pipe, a file that was truncated meanwhile)
@@ -31,10 +35,24 @@ def seal(result: Result, streams: Iterable[Stream]) -> pl.DataFrame:
     for sample in (one for finding in result.findings for one in finding.samples):
         if sample.byte_length is not None:
             wanted[sample.log_file_path].add(Segment(sample.byte_offset, sample.byte_length))
+    before = pl.DataFrame(schema=EVIDENCE) if known is None else known
+    hashed = {
+        (path, Segment(offset, length)): digest for path, offset, length, digest in before.rows()
+    }
     rows = [
+        (path, one.byte_offset, one.byte_length, hashed[path, one])
+        for path, segments in sorted(wanted.items())
+        for one in sorted(segments)
+        if (path, one) in hashed
+    ]
+    wanted = {
+        path: {one for one in segments if (path, one) not in hashed}
+        for path, segments in wanted.items()
+    }
+    rows += [
         (path, segment.byte_offset, segment.byte_length, segment_hash(data))
         for path, segments in sorted(wanted.items())
-        if path in sources and path != STDIN
+        if segments and path in sources and path != STDIN
         for segment, data in read_segments(sources[path], segments)
         if len(data) == segment.byte_length
     ]

@@ -175,9 +175,19 @@ class Store:
 
     def rows(self, kind: str) -> Iterator[dict[str, object]]:
         """Yield the objects of a kind that is kept as JSON lines."""
-        for part in self.manifest.of(kind):
-            for line in self.bytes_of(part).splitlines():
+        for part in sorted(self.manifest.of(kind), key=lambda one: one.date or ""):
+            yield from self.rows_of(part)
+
+    def rows_of(self, part: Part) -> Iterator[dict[str, object]]:
+        """Yield the objects of one part of JSON lines."""
+        for line in self.bytes_of(part).split(b"\n"):
+            if line:
                 yield json.loads(line)
+
+    def last_row(self, kind: str) -> dict[str, object] | None:
+        """Return the last object of a kind by day, and in its file; None where there is none."""
+        parts = sorted(self.manifest.of(kind), key=lambda one: one.date or "")
+        return list(self.rows_of(parts[-1]))[-1] if parts else None
 
     # ---- writing; the lock is held
 

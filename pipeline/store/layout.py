@@ -8,7 +8,8 @@
     hourly/date=…, minutes/date=…     counts of all events, `schema.ROLLUP` and `schema.MINUTES`
     changes/date=…                    lines that tell of a change, `schema.CHANGES`
     open/….parquet                    what may still grow, of all four, by source
-    sources/….jsonl                   how far each file was read, and its row of the ledger
+    sources/….jsonl                   how far each file was read, and its row of the ledger: of
+                                      those that are there, and by the month in which they went
     templates/, aliases/              the template book
     runs/….jsonl, runs/ID/            the runs, and the result of each
     findings/….jsonl                  what is remembered of findings from run to run
