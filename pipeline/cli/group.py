@@ -58,6 +58,7 @@ COMMANDS = {
         "watch": ("schedule", "Run again and again, in the foreground."),
     },
     "Set up": {
+        "notify": ("notify", "Try whom it tells of a run."),
         "config": ("setup", "Show options of files and the environment."),
         "completion": ("setup", "Print the completion of a shell."),
     },

@@ -38,6 +38,7 @@ SECTIONS = {
         "--trace-paths",
     ),
     "Verdict and exit status": ("--fail-on", "--exit-zero", "--escalation"),
+    "Who is told": ("--notify", "--notify-on", "--notify-remind", "--notify-required", "--ping"),
     "What is written": (
         "--out",
         "--format",
@@ -234,4 +235,41 @@ OUTPUT = options(
     click.option("--open", "opens", is_flag=True, help="Open report.html when it is written."),
     QUIET,
     COLOR,
+)
+NOTIFY = click.option(
+    "--notify",
+    multiple=True,
+    metavar="URL|FILE",
+    help="Tell this target what changed (repeatable): https:, slack+https:, mattermost+https:, "
+    "teams+https:, alertmanager+http:, smtp:, apprise:, or a file. A secret is named: env:NAME or "
+    "file:PATH, for all of it or behind a #.",
+)
+ALERTS = options(
+    NOTIFY,
+    click.option(
+        "--notify-on",
+        type=click.Choice(["change", "regression", "always"]),
+        default="change",
+        show_default=True,
+        help="When: something began, became worse or is over; or also each run that finds a "
+        "regression; or each run.",
+    ),
+    click.option(
+        "--notify-remind",
+        metavar="DURATION",
+        default="24h",
+        show_default=True,
+        help="How often to remind of what is not over; or never.",
+    ),
+    click.option(
+        "--notify-required",
+        is_flag=True,
+        help="Exit status 3 when a target was not reached.  [default: only said on stderr]",
+    ),
+    click.option(
+        "--ping",
+        metavar="URL",
+        help="Call this dead-man's switch after each run that came to a verdict; with #fail=/fail "
+        "behind it, the same address with /fail after one that failed.",
+    ),
 )

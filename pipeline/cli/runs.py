@@ -1,14 +1,17 @@
 """The commands that read logs and write results: run, ingest, report, demo."""
 
+import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.cli.complete import baselines
 from pipeline.cli.group import EXIT_CODES, analyze
+from pipeline.cli.notify import tell_failures
 from pipeline.cli.options import (
+    ALERTS,
     EVENTS_GIVEN,
     EXIT_ZERO,
     FACTS,
@@ -38,6 +41,9 @@ from pipeline.cli.output import (
 )
 from pipeline.cli.publish import PUBLISH, publish
 from pipeline.errors import ExitCode
+
+if TYPE_CHECKING:
+    from pipeline.notify.choosing import On
 
 
 @analyze.command(epilog=EXIT_CODES)
@@ -101,6 +107,7 @@ from pipeline.errors import ExitCode
     click.option("--title", metavar="TEXT", help="Title of the report."),
     click.option("--author", metavar="TEXT", help="Name under the report's title."),
     STRICT,
+    ALERTS,
     click.option(
         "--metrics",
         metavar="FILE",
@@ -124,6 +131,11 @@ def run(
     junit: Path | None,
     github: bool | None,
     metrics: Path | None,
+    notify: tuple[str, ...],
+    notify_on: "On",
+    notify_remind: str,
+    notify_required: bool,
+    ping: str | None,
     formats_dir: Path | None,
     rules_dir: Path | None,
     **asked: Any,  # noqa: ANN401  # click passes the rest by name
@@ -159,7 +171,15 @@ def run(
             rules_dir=str(rules_dir) if rules_dir else None,
             **asked,
         )
-        with orchestrate.metered(metrics) as meter:
+        alerts = orchestrate.alerts_of(
+            notify,
+            os.environ,
+            on=notify_on,
+            remind=notify_remind,
+            ping=ping,
+            is_required=notify_required,
+        )
+        with orchestrate.watched(metrics, alerts, tell_failures) as meter:
             outcome = orchestrate.analyze(
                 logs,
                 settings,
@@ -175,7 +195,12 @@ def run(
                 open_report(out / "report.html")
             meter.result = outcome
             meter.exit_status = orchestrate.exit_code(outcome, settings.fail_on)
-        sys.exit(0 if exit_zero else meter.exit_status)
+            deliveries = orchestrate.tell_people(alerts, outcome, settings, out)
+            tell_failures(deliveries)
+            if alerts.fails(deliveries):
+                meter.exit_status = ExitCode.FAILED
+        is_failed = meter.exit_status == ExitCode.FAILED
+        sys.exit(0 if exit_zero and not is_failed else meter.exit_status)
 
 
 @analyze.command()

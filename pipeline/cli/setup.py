@@ -13,7 +13,9 @@ from pipeline.cli.options import JSON
 from pipeline.cli.output import print_text, visible
 
 SHELLS = ("bash", "zsh", "fish")
-SECRETS = frozenset(("redaction-key",))  # whether they are set is told, and no more
+SECRETS = frozenset(
+    ("redaction-key", "notify", "ping")
+)  # whether they are set is told, and no more
 
 
 @analyze.group()

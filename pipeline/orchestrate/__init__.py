@@ -21,6 +21,7 @@ from pipeline.orchestrate.demonstration import demo, write_later
 from pipeline.orchestrate.evidence import verify_evidence
 from pipeline.orchestrate.keeping import ingest_kept
 from pipeline.orchestrate.metering import metered
+from pipeline.orchestrate.notifying import Alerts, alerts_of, send_test, tell_people, watched
 from pipeline.orchestrate.reading import Ledger
 from pipeline.orchestrate.runs import analyze, exit_code, ingest, render_again, write_junit
 from pipeline.orchestrate.scheduling import watch, write_setup
@@ -35,7 +36,9 @@ from pipeline.orchestrate.upkeep import (
 from pipeline.orchestrate.verification import default_run, verification_code, verify
 
 __all__ = [
+    "Alerts",
     "Ledger",
+    "alerts_of",
     "analyze",
     "calibrate",
     "check_report",
@@ -55,12 +58,15 @@ __all__ = [
     "planned_commands",
     "prune_store",
     "render_again",
+    "send_test",
     "show",
     "store_facts",
+    "tell_people",
     "verification_code",
     "verify",
     "verify_evidence",
     "watch",
+    "watched",
     "write_junit",
     "write_later",
     "write_setup",

@@ -42,7 +42,7 @@ def metered(path: Path | None) -> Iterator[Meter]:
     try:
         yield meter
     except BaseException as error:
-        meter.exit_status = _status_of(error, meter)
+        meter.exit_status = status_of(error, meter)
         if path and meter.exit_status != ExitCode.LOCKED:
             try:
                 _write(path, meter, time.monotonic() - begun)
@@ -53,7 +53,8 @@ def metered(path: Path | None) -> Iterator[Meter]:
         _write(path, meter, time.monotonic() - begun)
 
 
-def _status_of(error: BaseException, meter: Meter) -> int:
+def status_of(error: BaseException, meter: Meter) -> int:
+    """Return the exit status with which a run ends that *error* ended."""
     if isinstance(error, PipelineError):
         return error.exit_code
     if isinstance(error, KeyboardInterrupt):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Verification,
     )
     from pipeline.model import Result
+    from pipeline.notices import Delivery
     from pipeline.signs import Entry
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "render_criteria",
     "render_csv",
     "render_definition",
+    "render_deliveries",
     "render_diagnosis",
     "render_difference",
     "render_evidence",
@@ -175,6 +177,13 @@ def render_calibration(found: "Calibration", *, width: int, color: bool) -> str:
     from pipeline.render import inspections
 
     return inspections.render_calibration(found, width=width, color=color)
+
+
+def render_deliveries(found: "Sequence[Delivery]", *, width: int, color: bool) -> str:
+    """Return what became of messages, a line a target."""
+    from pipeline.render import notices
+
+    return notices.render_deliveries(found, width=width, color=color)
 
 
 def render_diagnosis(diagnosis: "Diagnosis", *, width: int, color: bool) -> str:
