@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from pipeline.notices import Delivery
 
 
-def tell_failures(deliveries: "Sequence[Delivery]") -> None:
-    """Tell on stderr what did not arrive."""
+def tell_failures(deliveries: "Sequence[Delivery]", *, is_error: bool = False) -> None:
+    """Tell on stderr what did not arrive: a warning, or an error where it makes the run fail."""
     for one in deliveries:
         if not one.is_delivered:
             tries = f" ({one.try_count} tries)" if one.try_count > 1 else ""
-            text = f"warning: not told: {one.target}: {one.text}{tries}"
+            text = (
+                f"{'error' if is_error else 'warning'}: not told: {one.target}: {one.text}{tries}"
+            )
             click.echo(visible(text), err=True)
 
 

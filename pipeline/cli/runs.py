@@ -196,8 +196,9 @@ def run(
             meter.result = outcome
             meter.exit_status = orchestrate.exit_code(outcome, settings.fail_on)
             deliveries = orchestrate.tell_people(alerts, outcome, settings, out)
-            tell_failures(deliveries)
-            if alerts.fails(deliveries):
+            is_error = alerts.fails(deliveries)
+            tell_failures(deliveries, is_error=is_error)
+            if is_error:
                 meter.exit_status = ExitCode.FAILED
         is_failed = meter.exit_status == ExitCode.FAILED
         sys.exit(0 if exit_zero and not is_failed else meter.exit_status)
