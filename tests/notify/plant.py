@@ -10,7 +10,11 @@ NOW = datetime(2026, 3, 3, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def problem(finding_id: str = "f1", state: str = "new", **values: Any) -> Problem:
+def problem(
+    finding_id: str = "f1",
+    state: str = "new",
+    **values: Any,  # noqa: ANN401  # fields
+) -> Problem:
     made = Problem(
         finding_id=finding_id,
         kind="error",
@@ -26,7 +30,7 @@ def problem(finding_id: str = "f1", state: str = "new", **values: Any) -> Proble
     return replace(made, **values)
 
 
-def notice(*changes: Change, **values: Any) -> Notice:
+def notice(*changes: Change, **values: Any) -> Notice:  # noqa: ANN401  # fields
     made = Notice(
         notice_id="n1",
         generated_at=NOW,

@@ -25,7 +25,7 @@ class Hook:
 
 
 @contextlib.contextmanager
-def hook(**settings: Any) -> Iterator[Hook]:
+def hook(**settings: Any) -> Iterator[Hook]:  # noqa: ANN401  # fields
     made = Hook(**settings)
 
     class Handler(BaseHTTPRequestHandler):
