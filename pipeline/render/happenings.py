@@ -91,8 +91,9 @@ def summary_words(result: Result) -> str:
     one, change = told[0], by_id[told[0].change_id]
     other = "" if one.is_same_service else ", another service"
     more = f", and {len(told) - 1:,} more" if len(told) > 1 else ""
-    what = f"{kind_words(change)} of {service_words(change)}{other}, {moment(change.timestamp)} UTC"
-    return f"{what}{more}; the rise came {_after(one)}, which is no proof. {_capital(_usual(one))}."
+    what = f"{kind_words(change)} of {service_words(change)}{other}"
+    when = f"{moment(change.timestamp)} UTC{more}; the rise came {_after(one)}, which is no proof"
+    return f"{_capital(what)}, {when}. {_capital(_usual(one))}."
 
 
 def _capital(text: str) -> str:
