@@ -29,6 +29,7 @@ from pipeline.schema import (
     MINUTES,
     ROLLUP,
     TEMPLATES,
+    TRACED,
 )
 from tests.command import Run, runner
 
@@ -49,6 +50,7 @@ TABLES = [
     LATENCIES,
     FACTS,
     MEASURES,
+    TRACED,
 ]
 
 
