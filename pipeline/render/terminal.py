@@ -12,6 +12,7 @@ from pipeline.render.figures import (
     count,
     duration,
     interval,
+    many,
     moment,
     percent,
     rate,
@@ -50,6 +51,7 @@ _NUMBERS = frozenset({2, 3, 4})  # columns of _HEAD that stand to the right
 _NAME_CELLS, _LEAST_NAME = 28, 12
 _WARNING_CHARACTERS = 600  # they end with what to do
 _MAX_RAMPS = 2
+_MAX_BROKEN = 3
 _MIN_COURSE, _MAX_COURSE = 8, 24
 _STYLES = {
     Verdict.REGRESSION: "1;97;41",
@@ -76,6 +78,7 @@ def render_terminal(result: Result, *, width: int, color: bool, files: list[str]
             *_before(result, width),
             *_chain(result, width),
             *_where(result, width),
+            *_captured(result, width, paint),
             *_top_action(result, width),
             *_ramps(result, width, paint),
             *_doubts(result, width, paint),
@@ -327,6 +330,23 @@ def _ramps(result: Result, width: int, paint: Painter) -> list[str]:
         text = f"{terminal_text(name_of(finding), _NAME_CELLS)}: {ramp_words(finding)}"
         lines += [paint(line, _DOUBT) for line in _labelled("ramp", text, width)]
     return lines
+
+
+def _captured(result: Result, width: int, paint: Painter) -> list[str]:
+    """Say what files beside the logs show broken, and how many of them could not be read."""
+    if not result.facts:
+        return []
+    broken = [one for one in result.health.broken if one.source is not None]
+    lines = []
+    for one in broken[:_MAX_BROKEN]:
+        text = f"{terminal_text(one.component)}: {terminal_text(one.text)}"
+        lines += [paint(line, _BAD) for line in _labelled("facts", text, width)]
+    more = len(broken) - _MAX_BROKEN
+    unread = sum(1 for one in result.facts if one.problem is not None)
+    rest = [f"and {more:,} more that are broken"] if more > 0 else []
+    rest += [f"{many(len(result.facts), 'captured file')} read"] if not unread else []
+    rest += [f"{unread:,} of {many(len(result.facts), 'captured file')} not read"] if unread else []
+    return lines + _labelled("" if lines else "facts", ", ".join(rest), width)
 
 
 def _doubts(result: Result, width: int, paint: Painter) -> list[str]:

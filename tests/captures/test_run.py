@@ -7,6 +7,7 @@ import pytest
 
 from pipeline import orchestrate
 from pipeline.model import Result, Settings
+from pipeline.render import render_terminal
 from tests.written_logs import beats, errors, requests, write
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "facts"
@@ -66,3 +67,10 @@ def test_documents_answer_to_the_tables(result: Result, folder: Path) -> None:
         assert not orchestrate.check_report(folder / "out").agrees
     finally:
         page.write_text(honest, "utf-8")
+
+
+def test_the_terminal_says_what_captured_files_show_broken(result: Result) -> None:
+    text = render_terminal(result, width=100, color=False, files=[])
+
+    assert "OOMKilled" in text
+    assert f"{len(result.facts)} captured files read" in text
