@@ -23,7 +23,9 @@ _FEWEST_EVENTS = 5
 _FEWEST_TOGETHER = 3
 # What is asked for is sampled evenly beyond this many events; what is looked up never is.
 MAX_ASKED = 2000
-MAX_SERIES = 16
+MAX_SERIES = 12
+# What the sums of one target hold: of more classes before it, those that show most.
+MAX_SOURCES = 6
 # Where nearly every event has one of the source within a lag anyway, the lag tells nothing.
 _MOST_CHANCE = 0.8
 # A class is moved by at most this; less where it lasted less, and then only short lags are tried.
@@ -115,12 +117,14 @@ def find_lags(times: pl.DataFrame, *, most_series: int = MAX_SERIES) -> pl.DataF
         # What leads to a source may lead to the target as well, too far off to show by itself.
         own = before_each[target.name]
         beyond = {name for source in own for name in before_each[source]} - {target.name}
-        tested = {
-            str(row["source_id"]): row
+        tested = [
+            row
             for row in rows
             if row["target_id"] == target.name and row["source_id"] in own | beyond
-        }
-        _add_direct(tested, target, by_name)
+        ]
+        tested.sort(key=lambda row: (-_beyond_chance(row), str(row["source_id"])))
+        known = {str(row["source_id"]): row for row in tested[:MAX_SOURCES]}
+        _add_direct(known, target, by_name)
     for row in rows:
         row |= _baseline(row, before)
     return pl.DataFrame(rows, schema=SCHEMA)
@@ -167,14 +171,23 @@ def _add_direct(rows: Mapping[str, Row], target: Series, by_name: Mapping[str, S
     for name, row in rows.items():
         one = found[name]
         row |= {
-            "direct_share": one.excess / known.count,
-            "direct_error": one.error / known.count,
-            "renewed_share": beside[name].excess / known.count,
-            "median_lag_seconds": one.median_lag_seconds,
+            # Sums of many parts: their last digits depend on the number of threads.
+            "direct_share": round(one.excess / known.count, 6),
+            "direct_error": round(one.error / known.count, 6),
+            "renewed_share": round(beside[name].excess / known.count, 6),
+            "median_lag_seconds": _rounded(one.median_lag_seconds),
             "tied_share": one.tied_count / known.count,
         }
         if not row["is_significant"]:
             row["is_significant"] = one.excess > max(_CLEAR * one.error, _MOST * known.count)
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 4)
+
+
+def _beyond_chance(row: Row) -> float:
+    return float(str(row["share"])) - float(str(row["chance_share"]))
 
 
 def _series(times: pl.DataFrame, window: str) -> list[Series]:
