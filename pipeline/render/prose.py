@@ -59,9 +59,9 @@ def leads_of(result: Result) -> list[Lead]:
         Lead("What", _what(result)),
         Lead("Since", _since(result)),
         Lead("How bad", " ".join(part for part in (_totals(result), _reach(result)) if part)),
-        Lead("Just before", summary_words(result)),
         Lead("Where", _where(result)),
         Lead("Next", _next(result)),
+        Lead("Just before", summary_words(result)),
         Lead("Doubt", _doubt(result)),
         Lead("Calibrated", _calibrated(result)),
     ]

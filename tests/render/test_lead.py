@@ -23,6 +23,8 @@ def test_a_stranger_is_told_what_since_when_how_bad_where_and_what_next() -> Non
     assert "still going on at the end of the data, 2026-03-06 09:00:00 UTC" in said["Since"]
     assert "286 → 489" in said["How bad"]
     assert said["Next"].startswith("Check first for enum_binding (knowledge base): ")
+    assert said["Just before"].startswith("Restart of api")
+    assert "no proof. The baseline has it 2 times, without the class" in said["Just before"]
 
 
 def test_what_stopped_is_told_with_its_last_event_and_not_called_over() -> None:
