@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from pipeline import store
-from pipeline.diagnosis.times import parse_absolute
-from pipeline.diagnosis.windows import Choice
+from pipeline.diagnosis.times import parse_absolute, parse_duration
+from pipeline.diagnosis.windows import SAME_HOURS, Choice
 from pipeline.errors import UndecidableError, UsageError
 from pipeline.ingest import Cursor, merge_minutes, merge_rollup
 from pipeline.model import Settings, Window
@@ -156,8 +156,9 @@ def _stretch(kept: store.Store, settings: Settings, extent: Window) -> Window:
     end = min(extent.end, until) if until else extent.end
     start = extent.start
     since = parse_absolute(settings.since, settings.zone) if settings.since else None
-    if settings.baseline == ("auto",):
-        start = max(start, _floor((since or end - CANDIDATE) - HISTORY))
+    reach = _reach(settings)
+    if reach is not None:
+        start = max(start, _floor((since or end - CANDIDATE) - reach))
     for kind in ("events", "hourly", "minutes"):
         if (day := kept.manifest.horizons.get(kind)) is not None:
             start = max(start, datetime.fromisoformat(day).replace(tzinfo=UTC))
@@ -167,6 +168,20 @@ def _stretch(kept: store.Store, settings: Settings, extent: Window) -> Window:
             hint="analyze store info tells what it holds",
         )
     return Window(start, end)
+
+
+def _reach(settings: Settings) -> timedelta | None:
+    """Return how far before the candidate window a baseline may lie; None where that is not known
+    before the windows are chosen.
+    """
+    (text, *more) = settings.baseline
+    if more:
+        return timedelta()  # paths
+    if text == "auto":
+        return HISTORY
+    duration = parse_duration(text.removeprefix(SAME_HOURS))
+    # A candidate window that is not named is as long as the baseline.
+    return None if duration is None else 2 * duration
 
 
 def to_hours(choice: Choice) -> Choice:

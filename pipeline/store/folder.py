@@ -9,7 +9,7 @@ import io
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -251,6 +251,7 @@ class Batch:
     added: dict[str, Part] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
     horizons: dict[str, str] = field(default_factory=dict)
+    folders: set[Path] = field(default_factory=set)
 
     def parts(self, kind: str) -> list[Part]:
         """Return the parts of a kind as they would count."""
@@ -305,7 +306,9 @@ class Batch:
         _make_folders(self.store.folder, path.parent)
         self.added[part.path] = part
         self.dropped.discard(part.path)
-        write_durably(path, data)
+        # Names need to last no sooner than the manifest that lists them.
+        write_durably(path, data, syncs_folder=False)
+        self.folders.add(path.parent)
 
     def replace_table(self, kind: str, table: pl.DataFrame) -> None:
         """Let *table* be all of its kind."""
@@ -337,15 +340,15 @@ class Batch:
         self,
         now: datetime,
         run_id: str | None = None,
-        on_step: Callable[[str], None] = lambda _: None,
     ) -> Manifest:
         """Make all of it count."""
         manifest = self.store.manifest
         old = [one for one in manifest.parts if one.path not in self.dropped | self.added.keys()]
         parts = tuple(sorted([*old, *self.added.values()], key=lambda one: one.path))
-        on_step("manifest")
         folder = self.store.folder
         _make_folders(folder, folder / MANIFESTS)
+        for written in sorted(self.folders):
+            sync_folder(written)
         self.store.manifest = write_manifest(
             folder,
             replace(
@@ -357,7 +360,7 @@ class Batch:
                 program=version("aftershock"),
             ),
         )
-        self.added, self.dropped = {}, set()
+        self.added, self.dropped, self.folders = {}, set(), set()
         return self.store.manifest
 
     def discard(self) -> None:

@@ -160,8 +160,11 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
     return final
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole, or not at all, whatever happens."""
+def write_durably(path: Path, data: bytes, *, syncs_folder: bool = True) -> None:
+    """Write a file so that it is there whole, or not at all, whatever happens.
+
+    Without *syncs_folder* its name lasts only when its folder is synced (`sync_folder`).
+    """
     temporary = path.with_name(f".{path.name}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -169,7 +172,8 @@ def write_durably(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-    sync_folder(path.parent)
+    if syncs_folder:
+        sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
