@@ -223,16 +223,23 @@ def print_planted(bench: Bench) -> None:
     print(f"\nplanted in what lies before the labels\n  {'':38}{1:>7}{3:>7}{5:>7}")
     stretches = list(_calm(bench))[:_MOST_STRETCHES]
     for kind, amount in PLANTED:
-        found = []
-        for before, calm in stretches:
-            spans = calm.group_by("service_name").agg(pl.col("span_id").n_unique().alias("spans"))
-            known = set(before["service_name"])
-            for service in spans.filter(pl.col("spans") >= _LEAST_SPANS)["service_name"].sort():
-                if service in known:
-                    steps = steps_of(before, planted(calm, service, kind, amount))
-                    found.append(rank_of(service, localise(steps)))
+        found = [
+            rank_of(service, localise(steps)) for service, steps in _cases(stretches, kind, amount)
+        ]
         unit = "times" if kind == "slow" else "ms"
         print(_row(f"{kind}, {amount:g} {unit}", shares(found), f"   of {len(found)}"))
+
+
+def _cases(
+    stretches: Iterable[tuple[pl.DataFrame, pl.DataFrame]], kind: str, amount: float
+) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Yield each service that can be slowed down in *stretches*, with the steps when it is."""
+    for before, calm in stretches:
+        spans = calm.group_by("service_name").agg(pl.col("span_id").n_unique().alias("spans"))
+        known = set(before["service_name"])
+        for service in spans.filter(pl.col("spans") >= _LEAST_SPANS)["service_name"].sort():
+            if service in known:
+                yield service, steps_of(before, planted(calm, service, kind, amount))
 
 
 def _calm(bench: Bench) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
@@ -292,6 +299,17 @@ def print_sensitivity(bench: Bench) -> None:
             for steps in (bench.whole, bench.labelled)
         ]
         print(_row(name, [*parts[0], math.nan, *parts[1]]).replace("    nan", "    "))
+    print(f"\nthe same, planted in one stretch{'20 ms':>12}{'6 times':>24}")
+    one = list(_calm(bench))[:1]
+    cases = [list(_cases(one, *each)) for each in (("delay", 20.0), ("slow", 6.0))]
+    for name, change in changes:
+        if name.startswith(("as", "affected", "slowdown", "drift", "tick", "spread")):
+            priors = change(PRIORS)
+            parts = [
+                shares([rank_of(own, localise(steps, priors=priors)) for own, steps in each])
+                for each in cases
+            ]
+            print(_row(name, [*parts[0], math.nan, *parts[1]]).replace("    nan", "    "))
 
 
 def main(arguments: list[str]) -> int:

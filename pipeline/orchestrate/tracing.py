@@ -25,7 +25,7 @@ from pipeline.schema import EVENTS, TRACED, WARN_SEVERITY
 
 # Of each window, the traces with the smallest checksums: enough for shares of a few per cent, and
 # some tens of thousands of steps.
-MAX_TRACES = 4000
+MAX_TRACES = 2000
 # What is read a second time unasked: some seconds, and less where no error rose.
 _RISEN_BYTES, _CALM_BYTES = 256 * 2**20, 64 * 2**20
 # Of one trace, its first steps: a batch job under one id is no request.
