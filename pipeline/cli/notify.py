@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 def tell_failures(deliveries: "Sequence[Delivery]", *, is_error: bool = False) -> None:
     """Tell on stderr what did not arrive: a warning, or an error where it makes the run fail."""
     for one in deliveries:
-        if not one.is_delivered:
-            tries = f" ({one.try_count} tries)" if one.try_count > 1 else ""
-            text = (
-                f"{'error' if is_error else 'warning'}: not told: {one.target}: {one.text}{tries}"
-            )
-            click.echo(visible(text), err=True)
+        if one.text == "delivered":
+            continue
+        tries = f" ({one.try_count} tries)" if one.try_count > 1 else ""
+        what = "told" if one.is_delivered else "not told"
+        word = "error" if is_error and not one.is_delivered else "warning"
+        click.echo(visible(f"{word}: {what}: {one.target}: {one.text}{tries}"), err=True)
 
 
 @analyze.group()

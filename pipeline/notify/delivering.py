@@ -18,6 +18,7 @@ from pipeline.notify.others import append, by_apprise
 from pipeline.notify.targets import Target
 from pipeline.notify.web import FailedTry, Limits, request, shown
 
+DELIVERED = "delivered"
 _MASK = "***"
 _LONGEST_PAUSE = 8.0
 
@@ -36,10 +37,11 @@ def deliver(
     """
     limits = limits or Limits()
 
-    def sender(target: Target, payload: Payload) -> Callable[["_Task"], str]:
+    def sender(target: Target, payload: Payload) -> "_Send":
         return lambda task: _send(target, payload, moment, version, limits, task)
 
-    tasks = [_Task(target, sender(target, payload), limits) for target, payload in jobs]
+    secrets = {secret for target, _ in jobs for secret in target.secrets}
+    tasks = [_Task(target, sender(target, payload), limits, secrets) for target, payload in jobs]
     return _all(tasks, limits)
 
 
@@ -48,10 +50,10 @@ def ping(target: Target, version: str, limits: Limits | None = None) -> Delivery
     limits = limits or Limits()
     headers = {"User-Agent": f"aftershock/{version}"}
 
-    def call(task: "_Task") -> str:
-        return shown(request(target, None, headers, limits, task.watch).body)
+    def call(task: "_Task") -> tuple[str, str]:
+        return "", shown(request(target, None, headers, limits, task.watch).body)
 
-    return _all([_Task(target, call, limits)], limits)[0]
+    return _all([_Task(target, call, limits, set(target.secrets))], limits)[0]
 
 
 def _all(tasks: "Sequence[_Task]", limits: Limits) -> list[Delivery]:
@@ -66,10 +68,11 @@ def _all(tasks: "Sequence[_Task]", limits: Limits) -> list[Delivery]:
 class _Task:
     """One target's tries in a thread of their own."""
 
-    def __init__(self, target: Target, send: "Callable[[_Task], str]", limits: Limits) -> None:
+    def __init__(self, target: Target, send: "_Send", limits: Limits, secrets: set[str]) -> None:
         self._target = target
         self._send = send
         self._limits = limits
+        self._secrets = secrets
         self._delivery: Delivery | None = None
         self._try_count = 0
         self._abort: Callable[[], None] = lambda: None
@@ -97,8 +100,8 @@ class _Task:
         while not self._is_over.is_set():
             self._try_count += 1
             try:
-                answer = self._send(self)
-                self._end(True, "delivered", answer)
+                remark, answer = self._send(self)
+                self._end(True, f"{DELIVERED}, {remark}" if remark else DELIVERED, answer)
                 return
             except FailedTry as failure:
                 self._last = str(failure)
@@ -113,14 +116,15 @@ class _Task:
             pause *= 2
 
     def _end(self, is_delivered: bool, text: str, answer: str = "") -> None:
-        said = _masked(answer, self._target)
-        self._delivery = Delivery(
-            self._target.label, is_delivered, _masked(text, self._target), self._try_count, said
-        )
+        said, text = _masked(answer, self._secrets), _masked(text, self._secrets)
+        self._delivery = Delivery(self._target.label, is_delivered, text, self._try_count, said)
 
 
-def _masked(text: str, target: Target) -> str:
-    for secret in sorted(target.secrets, key=len, reverse=True):
+_Send = Callable[[_Task], tuple[str, str]]  # a remark, and what the other side said
+
+
+def _masked(text: str, secrets: set[str]) -> str:
+    for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, _MASK)
     return text
 
@@ -132,16 +136,15 @@ def _send(
     version: str,
     limits: Limits,
     task: _Task,
-) -> str:
+) -> tuple[str, str]:
     if target.kind == "file":
         append(target, payload)
-        return ""
+        return "", ""
     if target.kind == "apprise":
         by_apprise(target, payload)
-        return ""
+        return "", ""
     if target.kind == "mail":
-        send_mail(target, payload, moment, limits, task.watch)
-        return ""
+        return send_mail(target, payload, moment, limits, task.watch), ""
     body = payload.body.encode()
     headers = {
         "Content-Type": payload.content_type,
@@ -150,7 +153,7 @@ def _send(
         "Idempotency-Key": payload.notice_id,
         **_signature(target.options, body, moment),
     }
-    return shown(request(target, body, headers, limits, task.watch).body)
+    return "", shown(request(target, body, headers, limits, task.watch).body)
 
 
 def _signature(options: Mapping[str, str], body: bytes, moment: datetime) -> dict[str, str]:

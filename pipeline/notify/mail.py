@@ -29,8 +29,12 @@ def send_mail(
     moment: datetime,
     limits: Limits,
     watch: Callable[[Callable[[], None]], None] = lambda _: None,
-) -> None:
-    """Send *payload* to all receivers of *target*. Raises `FailedTry`."""
+) -> str:
+    """Send *payload* to all receivers of *target*; return what is to be said of it.
+
+    Raises `FailedTry` where nobody gets it. Where some do it has arrived: it must not be sent to
+    them again for those who never will.
+    """
     parts = urlsplit(target.url)
     message = _message(target, payload, moment)
     context = trust(target)
@@ -45,14 +49,14 @@ def send_mail(
             refused = client.send_message(message)
             with contextlib.suppress(smtplib.SMTPException, OSError):
                 client.quit()
-        if refused:
-            text = f"{len(refused)} of the receivers were refused"
-            raise FailedTry(text, is_worth_another=False)
+        count = target.options["to"].count(",") + 1
+        return f"but refused for {len(refused)} of {count} receivers" if refused else ""
     except smtplib.SMTPAuthenticationError as error:
         reason = f"it refused user or password ({error.smtp_code})"
         raise FailedTry(reason, is_worth_another=False) from None
-    except smtplib.SMTPRecipientsRefused:
-        raise FailedTry("it refused all receivers", is_worth_another=False) from None
+    except smtplib.SMTPRecipientsRefused as error:
+        is_passing = all(400 <= code < 500 for code, _ in error.recipients.values())
+        raise FailedTry("it refused all receivers", is_worth_another=is_passing) from None
     except smtplib.SMTPResponseException as error:
         is_passing = 400 <= error.smtp_code < 500 or error.smtp_code < 0
         reason = f"it answered {error.smtp_code}"
@@ -145,6 +149,7 @@ class _TLSClient(smtplib.SMTP_SSL):
 
 
 def _abort(client: smtplib.SMTP) -> None:
-    with contextlib.suppress(OSError, AttributeError):
-        assert client.sock is not None
-        client.sock.shutdown(socket.SHUT_RDWR)
+    sock = client.sock  # the thread may put it away meanwhile
+    if sock is not None:
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)

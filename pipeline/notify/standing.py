@@ -106,6 +106,6 @@ def _has_logged(before: Problem, result: Result) -> bool:
     start = result.windows.candidate.start
     seen: set[str | None] = set()
     for one in result.coverage.sources:
-        if start is None or one.last_timestamp is None or one.last_timestamp >= start:
+        if one.event_count and (start is None or (one.last_timestamp or start) >= start):
             seen.add(one.service_name)
     return None in seen or set(before.services) <= seen

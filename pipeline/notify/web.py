@@ -177,5 +177,7 @@ def shown(body: bytes) -> str:
 
 
 def _abort(connection: Connection) -> None:
-    with contextlib.suppress(OSError, AttributeError):
-        connection.sock.shutdown(socket.SHUT_RDWR)
+    sock = connection.sock  # None before it is connected; the thread may put it away meanwhile
+    if sock is not None:
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)

@@ -33,8 +33,9 @@ _TEAMS_BYTES = 20_000
 _MAIL_ALL = 60_000
 _APPRISE_ALL = 1800  # of the services that it knows, many take 2,000
 _MOST_ALERTS = 100
-_MOST_CHANGES = 200
+_MOST_CHANGES = 100
 _SHOWN_SERVICES = 5
+_MOST_SERVICES = 20
 # Alertmanager ends an alert that nobody repeats: later than a daily run and its delay.
 _HOLD = timedelta(hours=25)
 _WORDS = {
@@ -172,10 +173,16 @@ _MARKDOWN = _Syntax("markdown", _markdown, "**{}**")
 def _templates(syntax: _Syntax) -> jinja2.Environment:
     made = environment().overlay(autoescape=False)
     made.filters = made.filters | {
-        "text": lambda text: syntax.escape(visible(text.reveal(), CELL_CHARACTERS)),
+        "text": lambda text, limit=CELL_CHARACTERS: syntax.escape(_short(text.reveal(), limit)),
         "strong": syntax.strong.format,
     }
     return made
+
+
+def _short(text: str, limit: int) -> str:
+    """Return *text* visible; what hides in it is spelt out, so that it may become too long."""
+    shown, most = visible(text, limit), limit + 20
+    return shown if len(shown) <= most else f"{shown[:most]}…"
 
 
 def _texts(notice: Notice, syntax: _Syntax) -> tuple[str, list[str], str]:
@@ -231,8 +238,8 @@ def _as_slack(notice: Notice) -> Payload:
 
 
 def _slack_section(text: str) -> dict[str, Any]:
-    # Each text was cut before it was escaped, so this limit is never met; it is the service's.
-    assert len(text) <= _SLACK_SECTION
+    if len(text) > _SLACK_SECTION:  # each text was cut before; what is cut here is no half entity
+        text = text[:_SLACK_SECTION].rpartition("&")[0] + "…"
     return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
 
 
@@ -305,6 +312,11 @@ def _change(change: Change) -> dict[str, Any]:
         for name, value in asdict(change.problem).items()
     }
     problem["title"] = visible(change.problem.title)
+    if change.problem.error_class is not None:
+        problem["error_class"] = visible(change.problem.error_class, CELL_CHARACTERS)
+    services = change.problem.services
+    problem["services"] = [visible(one, 60) for one in services[:_MOST_SERVICES]]
+    problem["service_count"] = len(services)
     return {
         "event": change.event,
         "state_before": change.before,
