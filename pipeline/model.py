@@ -932,6 +932,7 @@ class Localisation:
     candidate_trace_count: int
     nats_by_chance: float | None
     candidates: list[FirstFailure]
+    trace_limit: int | None = None  # of more traces in a window, so many were taken
 
 
 @dataclass(frozen=True, slots=True)

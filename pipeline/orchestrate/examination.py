@@ -31,7 +31,7 @@ from pipeline.model import (
     Window,
 )
 from pipeline.numbers import number_sources
-from pipeline.orchestrate.tracing import why_not_traced
+from pipeline.orchestrate.tracing import MAX_TRACES, why_not_traced
 from pipeline.orchestrate.trial import (
     MARTS,
     MARTS_OF_ENDPOINTS,
@@ -142,7 +142,7 @@ def examine(
         result,
         calibration=basis.calibration,
         numbers=number_sources(),
-        localisation=localisation,
+        localisation=replace(localisation, trace_limit=MAX_TRACES),
     )
     return without_secrets(result, basis.run, redactor or Redactor())
 

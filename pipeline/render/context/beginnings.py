@@ -34,9 +34,14 @@ def _shown(told: Localisation) -> list[FirstFailure]:
 
 
 def _traces(told: Localisation) -> str:
+    limit = told.trace_limit
+    is_cut = (
+        limit is not None and max(told.baseline_trace_count, told.candidate_trace_count) >= limit
+    )
     return (
         f"{many(told.baseline_trace_count, 'trace')} of the baseline and "
         f"{count(told.candidate_trace_count)} of the candidate window"
+        + (" (a sample: there were more than are taken)" if is_cut else "")
     )
 
 
