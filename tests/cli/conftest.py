@@ -51,6 +51,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "no-times.log").write_text("ERROR boom\n" * 50, encoding="utf-8")
     (folder / "binary.log").write_bytes(bytes(range(256)) * 64)
     (folder / "empty").mkdir()
+    (folder / "facts").mkdir()
+    shutil.copy(ROOT / "fixtures" / "facts" / "probes.json", folder / "facts")
     for name, text in (("my-rules/own.toml", RULE), ("bad-rules/own.toml", RULE + "x = 1")):
         (folder / name).parent.mkdir()
         (folder / name).write_text(text, encoding="utf-8")
