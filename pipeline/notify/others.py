@@ -2,11 +2,15 @@
 
 import os
 import stat
+import threading
 from pathlib import Path
 
 from pipeline.notices import Payload
 from pipeline.notify.targets import Target
 from pipeline.notify.web import FailedTry
+
+# It loads its services when the first is named, and a second thread would find only a part.
+_LOADING = threading.Lock()
 
 
 def append(target: Target, payload: Payload) -> None:
@@ -51,7 +55,9 @@ def by_apprise(target: Target, payload: Payload) -> None:
     # It tells of failures in its own words, which may hold an address.
     logging.getLogger("apprise").disabled = True
     service = apprise.Apprise()
-    if not service.add(target.url):
+    with _LOADING:
+        is_known = service.add(target.url)
+    if not is_known:
         raise FailedTry("apprise does not know it", is_worth_another=False)
     if not service.notify(body=payload.body, title=payload.title, body_format="text"):
         raise FailedTry("apprise could not deliver", is_worth_another=True)

@@ -38,6 +38,8 @@ _SHOWN_SERVICES = 5
 _MOST_SERVICES = 20
 # Alertmanager ends an alert that nobody repeats: later than a daily run and its delay.
 _HOLD = timedelta(hours=25)
+# An end that lies in the future by Alertmanager's clock is none: it keeps the later one.
+_SKEW = timedelta(minutes=5)
 _WORDS = {
     "new": "New",
     "increased": "Increased",
@@ -347,7 +349,7 @@ def _alerts(notice: Notice, hold: timedelta) -> list[dict[str, Any]]:
             continue
         start = problem.onset or problem.first_seen or notice.generated_at
         is_over = problem.state == "resolved"
-        end = notice.generated_at if is_over else notice.generated_at + hold
+        end = notice.generated_at + (-_SKEW if is_over else hold)
         alerts.append(_alert(_labels(problem), _annotations(notice, problem), start, end))
     return alerts
 

@@ -50,7 +50,7 @@ def address(tmp_path: Path) -> Iterator[str]:
         process.wait()
 
 
-def _alerts(address: str) -> dict[str, Any]:
+def alerts_at(address: str) -> dict[str, Any]:
     with urllib.request.urlopen(f"http://{address}/api/v2/alerts") as answer:
         return {one["labels"]["finding_id"]: one for one in json.load(answer)}
 
@@ -69,7 +69,7 @@ def test_what_is_open_is_shown_until_it_is_over(address: str) -> None:
     one = problem("f1", onset=now - 3 * HOUR, title='quo"ted <b> \\ ü')
     other = problem("f2", onset=None, first_seen=None, error_class=None)
     send(one, other)
-    shown = _alerts(address)
+    shown = alerts_at(address)
     assert set(shown) == {"f1", "f2"}
     begun = datetime.fromisoformat(shown["f1"]["startsAt"])
     assert abs(begun - (now - 3 * HOUR)).total_seconds() < 1
@@ -78,6 +78,6 @@ def test_what_is_open_is_shown_until_it_is_over(address: str) -> None:
     assert shown["f2"]["labels"]["error_class"] == "unclassified"
 
     send(replace(one, state="escalating"), replace(other, state="resolved"))
-    shown = _alerts(address)
+    shown = alerts_at(address)
     assert set(shown) == {"f1"}
     assert shown["f1"]["annotations"]["state"] == "escalating"

@@ -106,7 +106,7 @@ def test_alertmanager_hears_of_all_that_is_open_and_of_ends() -> None:
     assert payload is not None
     first, second = json.loads(payload.body)
     assert (first["startsAt"], first["endsAt"]) == ("2026-03-02T18:00:00Z", "2026-03-04T01:00:00Z")
-    assert (second["startsAt"], second["endsAt"]) == ("2026-03-03T00:00:00Z",) * 2
+    assert (second["startsAt"], second["endsAt"]) == ("2026-03-02T23:55:00Z",) * 2
     assert set(first["labels"]) == {"alertname", "job", "finding_id", "error_class", "kind"}
     assert render_notice(notice(standing=()), "alertmanager") is None
 
