@@ -1,9 +1,11 @@
 """A run: read the logs, compare them with their baseline, write what was found."""
 
+import gzip
 import hashlib
 import json
 import platform
 import shlex
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -333,11 +335,20 @@ def _refuse_secrets(texts: Mapping[str, str]) -> None:
             )
 
 
+# How results end that a store keeps.
+PACKED = ".gz"
+
+
 def render_again(
     path: Path, out: Path | None, documents: Sequence[str], md_limit: int | None = None
 ) -> tuple[Path, Result]:
     """Render the documents of a finished run from its folder or ``result.json``; return where."""
     source, result = load_result(path)
+    if out is None and source.suffix == PACKED:
+        raise UsageError(
+            f"{source.parent} belongs to a store, which keeps nothing else",
+            hint="name a folder for the documents with -o",
+        )
     folder = out or source.parent
     store.write_documents(folder, documents_of(result, documents, md_limit))
     return folder, result
@@ -355,13 +366,16 @@ def write_junit(result: Result, path: Path) -> None:
 def load_result(path: Path) -> tuple[Path, Result]:
     """Read the result of a finished run from its folder or ``result.json``; return that file, too.
 
-    Raises `UsageError` where there is none.
+    In a store it is ``result.json.gz``. Raises `UsageError` where there is none.
     """
     source = path / "result.json" if path.is_dir() else path
+    if path.is_dir() and not source.is_file() and (path / f"result.json{PACKED}").is_file():
+        source = path / f"result.json{PACKED}"
     try:
-        text = source.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        data = source.read_bytes()
+        text = (gzip.decompress(data) if source.suffix == PACKED else data).decode("utf-8")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise UsageError(
             f"cannot read {source}: {reason}",
             hint="name the folder of a finished run, or its result.json",

@@ -30,8 +30,10 @@ def locked(folder: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
         text = f"{os.getpid()} {now:%Y-%m-%dT%H:%M:%SZ} {socket.gethostname()}\n"
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, text.encode(), 0)
-        yield
-        os.ftruncate(descriptor, 0)
+        try:
+            yield
+        finally:
+            os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 

@@ -41,6 +41,13 @@ def test_a_flipped_bit_in_any_part_stops_the_run_and_is_named(run: Run, tmp_path
             one.log(hour)
     call = ("run", str(logs), "-o", str(tmp_path / "out"), "-q", *NOW)
     assert run(*call, "--store", str(first)).code in (0, 1, 4)
+    (result,) = first.glob("runs/*/result.json.gz")
+    again = run("report", str(result.parent), "-o", str(tmp_path / "again"), "-q")
+    assert again.code == 0, again.err
+    assert (tmp_path / "again" / "report.md").read_text() == (
+        tmp_path / "out/report.md"
+    ).read_text()
+    assert run("report", str(result.parent), "-q").code == 2
     for one in plant:
         one.log(26)
     rng = random.Random(3)
