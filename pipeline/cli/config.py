@@ -221,6 +221,8 @@ def _checked(
             value = [_from_folder(config.path, one) for one in value]
         elif isinstance(option.type, click.Path):
             value = _from_folder(config.path, value)
+        elif key == "notify":  # a file is named without a scheme
+            value = [one if ":" in one else _from_folder(config.path, one) for one in value]
         elif key == "baseline":
             value = [
                 _from_folder(config.path, one) if (config.path.parent / one).exists() else one

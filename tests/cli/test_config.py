@@ -181,6 +181,21 @@ def test_a_secret_is_not_shown(run: Run, here: Path, monkeypatch: pytest.MonkeyP
     assert "environment ANALYZE_REDACTION_KEY" in ran.out
 
 
+def test_who_is_told_is_that_of_the_file_and_is_not_shown(run: Run, here: Path) -> None:
+    (here.parent / "analyze.toml").write_text(
+        'notify = ["told.jsonl", "env:HOOK"]\nping = "https://hc.example/T0KEN"\n', encoding="utf-8"
+    )
+
+    options, _, _ = shown(run)
+    assert (options["notify"], options["ping"]) == ("(set)", "(set)")
+    ran = run("notify", "test")
+
+    assert ran.code == 2 and "env:HOOK: there is no such variable" in ran.err
+    (here.parent / "analyze.toml").write_text('notify = "told.jsonl"\n', encoding="utf-8")
+    assert run("notify", "test").code == 0
+    assert (here.parent / "told.jsonl").is_file()
+
+
 def test_a_file_that_is_no_text_or_too_large_is_refused(run: Run, here: Path) -> None:
     (here / "analyze.toml").write_bytes(b"title = '\xff'\n")
     assert "not UTF-8" in run("config", "show").err
