@@ -8,10 +8,10 @@ makes the payload.
 
 from pipeline.notify.choosing import Policy, news, told_after
 from pipeline.notify.delivering import deliver, ping
+from pipeline.notify.limits import Limits
 from pipeline.notify.memory import MEMORY_FILE, Memory, Told, read_memory, written_memory
 from pipeline.notify.standing import Standing, standing
 from pipeline.notify.targets import Target, parse_ping, parse_target
-from pipeline.notify.web import Limits
 
 __all__ = [
     "MEMORY_FILE",

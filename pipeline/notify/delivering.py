@@ -13,10 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from pipeline.notices import Delivery, Payload
-from pipeline.notify.mail import send_mail
-from pipeline.notify.others import append, by_apprise
+from pipeline.notify.limits import FailedTry, Limits
 from pipeline.notify.targets import Target
-from pipeline.notify.web import FailedTry, Limits, request, shown
 
 DELIVERED = "delivered"
 _MASK = "***"
@@ -51,6 +49,8 @@ def ping(target: Target, version: str, limits: Limits | None = None) -> Delivery
     headers = {"User-Agent": f"aftershock/{version}"}
 
     def call(task: "_Task") -> tuple[str, str]:
+        from pipeline.notify.web import request, shown
+
         return "", shown(request(target, None, headers, limits, task.watch).body)
 
     return _all([_Task(target, call, limits, set(target.secrets))], limits)[0]
@@ -137,14 +137,17 @@ def _send(
     limits: Limits,
     task: _Task,
 ) -> tuple[str, str]:
-    if target.kind == "file":
-        append(target, payload)
-        return "", ""
-    if target.kind == "apprise":
-        by_apprise(target, payload)
+    if target.kind in ("file", "apprise"):
+        from pipeline.notify.others import append, by_apprise
+
+        (append if target.kind == "file" else by_apprise)(target, payload)
         return "", ""
     if target.kind == "mail":
+        from pipeline.notify.mail import send_mail
+
         return send_mail(target, payload, moment, limits, task.watch), ""
+    from pipeline.notify.web import request, shown
+
     body = payload.body.encode()
     headers = {
         "Content-Type": payload.content_type,

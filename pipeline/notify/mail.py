@@ -17,8 +17,9 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from pipeline.notices import Payload
+from pipeline.notify.limits import FailedTry, Limits
 from pipeline.notify.targets import Target
-from pipeline.notify.web import FailedTry, Limits, trust
+from pipeline.notify.web import trust
 
 _MOST_SAID_BYTES = 65_536
 

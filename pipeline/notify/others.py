@@ -6,8 +6,8 @@ import threading
 from pathlib import Path
 
 from pipeline.notices import Payload
+from pipeline.notify.limits import FailedTry
 from pipeline.notify.targets import Target
-from pipeline.notify.web import FailedTry
 
 # It loads its services when the first is named, and a second thread would find only a part.
 _LOADING = threading.Lock()
