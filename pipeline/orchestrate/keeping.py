@@ -54,7 +54,7 @@ def analyze_kept(stamp: Stamp, settings: Settings, output: Output, tell: Tell) -
     with held_store(Path(settings.store)) as kept:
         taken = take_in(stamp.logs, settings, kept, stamp.now, skip=[output.folder], tell=tell)
         result = judge_kept(kept, taken, stamp, settings, output, tell)
-        remember(kept, result, stamp.now)
+        remember(kept, result, stamp.now, output.folder)
     return result
 
 
@@ -132,8 +132,12 @@ def _written_book(kept: store.Store, staging: store.Staging) -> pl.DataFrame:
     return aliases
 
 
-def remember(kept: store.Store, result: Result, now: datetime) -> None:
-    """Add a finished run to the store: a line that tells of it, and its result."""
+def remember(
+    kept: store.Store, result: Result, now: datetime, folder: Path | None = None
+) -> None:
+    """Add a finished run to the store: a line that tells of it, and its result. *folder* is where
+    its report lies.
+    """
     from pipeline import render
 
     run_id = result.run.run_id
@@ -147,7 +151,8 @@ def remember(kept: store.Store, result: Result, now: datetime) -> None:
         batch.add_bytes("results", data, date=day, name=f"{place}/result.json.gz")
         own = [one for one in batch.parts("runs") if one.date == month]
         rows = [row for one in own for row in kept.rows_of(one)]
-        rows.append(run_row(result, f"runs/{place}/result.json.gz"))
+        row = run_row(result, f"runs/{place}/result.json.gz")
+        rows.append({**row, "output": str(folder.absolute()) if folder else None})
         batch.replace_table("evidence", _evidence_of(kept, result))
         batch.drop(own)
         batch.add_rows("runs", rows, date=month)
