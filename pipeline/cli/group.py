@@ -33,6 +33,7 @@ COMMANDS = {
     },
     "Keep from run to run": {
         "store": ("store", "Look after what runs with --store keep."),
+        "trend": ("trend", "Show classes over days or hours, and all runs."),
     },
     "Look into a finished run": {
         "show": ("examine", "Show one finding with its lines."),

@@ -7,9 +7,9 @@ the logs), `calibration`, `demonstration`, `rulebook`; of a finished run `asking
 (one finding), `comparison` (with another run), `verification` (its success criteria on later logs),
 `evidence` (samples found again; `sealing` hashes them) and `checking` (all computed again); of a
 store `keeping` (a run on it), `intake` (what is new, into it), `history` (what it holds of a
-stretch of time), `trends` (its days and runs) and `upkeep`. What they share is in `reading` (logs to tables), `templates` (their
-book), `windows` (which stretches are compared), `borders` (hours cut at theirs), `trial` (counts to
-verdicts and onsets) and `examination` (tables to the result).
+stretch of time), `trends` (its days and runs) and `upkeep`. What they share is in `reading` (logs
+to tables), `templates` (their book), `windows` (which stretches are compared), `borders` (hours cut
+at theirs), `trial` (counts to verdicts and onsets) and `examination` (tables to the result).
 """
 
 from pipeline.orchestrate.asking import open_console
@@ -26,7 +26,7 @@ from pipeline.orchestrate.reading import Ledger
 from pipeline.orchestrate.runs import analyze, exit_code, ingest, render_again, write_junit
 from pipeline.orchestrate.scheduling import watch, write_setup
 from pipeline.orchestrate.showing import show
-from pipeline.orchestrate.trends import store_history, trend
+from pipeline.orchestrate.trends import store_history, trend, write_index
 from pipeline.orchestrate.upkeep import (
     check_store,
     compact_store,
@@ -70,6 +70,7 @@ __all__ = [
     "verify_evidence",
     "watch",
     "watched",
+    "write_index",
     "write_junit",
     "write_later",
     "write_setup",

@@ -132,9 +132,7 @@ def _written_book(kept: store.Store, staging: store.Staging) -> pl.DataFrame:
     return aliases
 
 
-def remember(
-    kept: store.Store, result: Result, now: datetime, folder: Path | None = None
-) -> None:
+def remember(kept: store.Store, result: Result, now: datetime, folder: Path | None = None) -> None:
     """Add a finished run to the store: a line that tells of it, and its result. *folder* is where
     its report lies.
     """

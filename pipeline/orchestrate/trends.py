@@ -6,9 +6,9 @@ service that logs the class logged anything. Kinds, ids and copies are those of 
 """
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from pipeline.orchestrate.history import extent_of
 from pipeline.orchestrate.intake import cursors_of
 from pipeline.orchestrate.windows import moment_of
 from pipeline.schema import EVENTS, ROLLUP
+from pipeline.store.manifest import write_durably
 from pipeline.trends import (
     HourCount,
     OpenTime,
@@ -87,6 +88,7 @@ def trend(
         _absent(one, window, step) for one in standings.values() if one.finding_id not in seen
     ]
     chosen = [one for one in found if _is_named(one, name)] if name else found
+    chosen = _told_apart(chosen)
     if name and not chosen:
         raise UsageError(
             f"no class {name!r} in this time",
@@ -125,11 +127,32 @@ def store_history(
         if one.generated_at >= window.start and (end is None or one.generated_at < end)
     ]
     standings = [
-        one
-        for one in _standings(kept)
-        if any(_touches(spell, window) for spell in one.spells)
+        one for one in _standings(kept) if any(_touches(spell, window) for spell in one.spells)
     ]
     return StoreHistory(str(folder), window.start, window.end, hours, runs, standings)
+
+
+def write_index(
+    folder: Path,
+    page: Path,
+    *,
+    since: str | None = None,
+    until: str | None = None,
+    zone: str | None = None,
+) -> None:
+    """Write the page over all runs to *page*, in place of what was there, whole or not at all.
+
+    Raises `StoreError` where it cannot be written.
+    """
+    from pipeline import render
+
+    found = store_history(folder, since=since, until=until, zone=zone)
+    text = render.render_index(found, str(page.absolute().parent))
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        write_durably(page, text.encode())
+    except OSError as error:
+        raise StoreError(f"cannot write {page}: {error.strerror or error}") from error
 
 
 # ---- times
@@ -312,10 +335,16 @@ def _series(
 def _name(row: Mapping[str, str | None]) -> str:
     if row["kind"] == "failed_request":
         return f"HTTP {row['detail']}"
-    known = row["error_class"]
-    if known is None:
-        return row["template"] or row["detail"] or "unnamed"
-    return f"{known} ({row['detail']})" if row["detail"] else known
+    return row["error_class"] or row["template"] or row["detail"] or "unnamed"
+
+
+def _told_apart(found: Sequence[Series]) -> list[Series]:
+    """Return *found*, with the id in the names that several have."""
+    times = Counter(one.name for one in found)
+    return [
+        replace(one, name=f"{one.name} ({one.finding_id})") if times[one.name] > 1 else one
+        for one in found
+    ]
 
 
 def _absent(standing: Standing, window: Window, step: timedelta) -> Series:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pipeline.model import Result
     from pipeline.notices import Delivery
     from pipeline.signs import Entry
+    from pipeline.trends import StoreHistory, Trend
 
 __all__ = [
     "SUMMARY_BYTES",
@@ -53,6 +54,7 @@ __all__ = [
     "render_format_check",
     "render_format_list",
     "render_html",
+    "render_index",
     "render_junit",
     "render_knowledge",
     "render_knowledge_list",
@@ -69,6 +71,7 @@ __all__ = [
     "render_summary",
     "render_taken",
     "render_terminal",
+    "render_trend",
     "render_verification",
     "to_json",
 ]
@@ -331,3 +334,17 @@ def render_store_change(found: "StoreChange", *, width: int, color: bool) -> str
     from pipeline.render import stored
 
     return stored.render_store_change(found, width=width, color=color)
+
+
+def render_trend(found: "Trend", *, width: int, color: bool) -> str:
+    """Return classes over days or hours for a terminal of *width* columns."""
+    from pipeline.render import trending
+
+    return trending.render_trend(found, width=width, color=color)
+
+
+def render_index(found: "StoreHistory", folder: str) -> str:
+    """Return the page over all runs of a store; its links are relative to *folder*."""
+    from pipeline.render import documents
+
+    return documents.render_index(found, folder)

@@ -13,10 +13,12 @@ from markupsafe import Markup
 from pipeline.model import Result
 from pipeline.render import untrusted
 from pipeline.render.context import MARKDOWN, build_context
+from pipeline.render.context.history import IndexContext, build_index
 from pipeline.render.numbers import with_queries
 from pipeline.render.untrusted import Untrusted
 from pipeline.render.views import ReportContext
 from pipeline.resources import resource_dir
+from pipeline.trends import StoreHistory
 
 # GitHub takes 65,536 characters of a comment; something has to stand beside a report.
 MARKDOWN_BYTES = 60_000
@@ -27,6 +29,12 @@ def render_html(result: Result) -> str:
     """Return the report as one page: styles inside, no request, works without JavaScript."""
     context = build_context(result)
     return _render("report.html.j2", with_queries(context, context.query_numbers))
+
+
+def render_index(found: StoreHistory, folder: str) -> str:
+    """Return the page over all runs, without a script; links are relative to *folder*."""
+    context = build_index(found, folder)
+    return environment().get_template("index.html.j2").render(_values(context))
 
 
 def render_markdown(result: Result, limit: int = MARKDOWN_BYTES) -> str:
@@ -81,7 +89,7 @@ def _render(template: str, context: ReportContext) -> str:
     return environment().get_template(template).render(_values(context))
 
 
-def _values(context: ReportContext) -> dict[str, Any]:
+def _values(context: ReportContext | IndexContext) -> dict[str, Any]:
     return {item.name: getattr(context, item.name) for item in dataclasses.fields(context)}
 
 
