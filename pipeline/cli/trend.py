@@ -61,7 +61,7 @@ def trend(
     \b
     Examples:
       analyze trend --store store/
-      analyze trend Error --store store/ --by hour
+      analyze trend enum_binding --store store/ --by hour
       analyze trend --store store/ --since 7d --json
       analyze trend --store store/ --html index.html
     """

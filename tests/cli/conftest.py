@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.model import Settings
-from pipeline.orchestrate import analyze
+from pipeline.orchestrate import analyze, ingest_kept
 from tests.command import Run, runner
 from tests.written_logs import Line, beats, errors, requests, write
 
@@ -60,6 +60,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = Settings(baseline=("24h",))
     with contextlib.chdir(folder):  # so that the run names its logs as a copy of it finds them
         analyze(["logs"], settings, out=Path("analysis"), now="2026-03-03T00:00Z")
+        ingest_kept(["logs"], Settings(store="store"))
     for name in ("monday", "tuesday"):
         shutil.copytree(folder / "analysis", folder / name)
     return folder
