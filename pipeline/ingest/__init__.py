@@ -16,6 +16,7 @@ from pipeline.ingest.ledger import check_conservation, ledger_frame
 from pipeline.ingest.own_formats import formats_with
 from pipeline.ingest.reader import Batch, Options, Reader, read_stream
 from pipeline.ingest.recall import Search, find_events
+from pipeline.ingest.resume import LostError
 from pipeline.ingest.sources import STDIN, Stream, find_streams
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Cursor",
     "Cursors",
     "Job",
+    "LostError",
     "Options",
     "Reader",
     "Search",

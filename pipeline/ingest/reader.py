@@ -67,7 +67,7 @@ from pipeline.ingest.lines import (
     read_blocks,
     read_stretch,
 )
-from pipeline.ingest.resume import MAX_HELD_BYTES, ClockState, Position, Tally
+from pipeline.ingest.resume import MAX_HELD_BYTES, ClockState, LostError, Position, Tally
 from pipeline.ingest.scan import HEAD, UNKNOWN, Scanner, can_scan, load_library, look_with
 from pipeline.ingest.sources import STDIN, Source, Stream, settled
 from pipeline.ingest.unfold import part_records, unfold
@@ -294,7 +294,7 @@ class Reader:
         return heads, sum(max(0, (one.size or 0) - position.offset) for one, position in sizes)
 
     def _resume(self) -> None:
-        """Read what an earlier pass held back again."""
+        """Read what an earlier pass held back again. Raises `LostError` where it is gone."""
         parts = []
         for index, (source, position) in enumerate(
             zip(self.stream.sources, self.positions, strict=True)
@@ -303,10 +303,7 @@ class Reader:
                 continue
             block = read_stretch(source, position.held_offset, position.offset, position.held_line)
             if block is None:
-                raise ConservationError(
-                    f"{source.path}: what was read before is no longer there",
-                    hint="the file was changed while it was read: run again",
-                )
+                raise LostError(source.path)
             records = _keyed(self._records(block.lines, block.raw, index))
             starts = pl.col("key").replace_strict(
                 position.held, default=None, return_dtype=pl.Int64

@@ -16,6 +16,11 @@ from typing import Any, Self
 from pipeline.ingest.clocks import Clocks
 from pipeline.ingest.lines import Reading
 
+
+class LostError(Exception):
+    """What an earlier pass held back is no longer where it was."""
+
+
 # A stream key that logged nothing for this many bytes is not waited for: its last event is whole.
 # It bounds what is read twice; a trace whose lines lie further apart is none.
 MAX_HELD_BYTES = 2**18

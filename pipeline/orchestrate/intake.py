@@ -6,7 +6,7 @@ What may still grow (the last event of each stream, a line without an end) is ke
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from pipeline.ingest import (
     Cursor,
     Cursors,
     Job,
+    LostError,
     Options,
     Reader,
     Stream,
@@ -176,7 +177,13 @@ class _Taker:
         reader = Reader(job.stream, self._options, job.positions, is_live=job.is_live)
         before = [(one.offset, one.tally.reading.line_count) for one in job.positions]
         batches = reader.batches()
-        first = next(batches, None)
+        try:
+            first = next(batches, None)
+        except LostError:
+            # It was changed under us: what was open counts as it was, and reading goes on behind.
+            self.settle(job.cursors)
+            self._read_job(replace(job, positions=[one.position for one in job.cursors]))
+            return
         if reader.whole and not job.is_anew:
             for one in job.alone():
                 self._read_job(one)

@@ -123,3 +123,17 @@ def test_a_document_that_grows_is_read_anew(tmp_path: Path) -> None:
 
     assert counts(kept)[0] == 5
     assert_same(kept, tmp_path / "once", but=("templates",))
+
+
+def test_what_was_open_counts_as_it_was_where_it_cannot_be_read_again(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs, kept = tmp_path / "logs", tmp_path / "kept"
+    ingest(logs, kept)
+    service.log(1)
+    with monkeypatch.context() as patched:
+        patched.setattr("pipeline.ingest.reader.read_stretch", lambda *_: None)
+        ingest(logs, kept)
+    ingest(logs, tmp_path / "once")
+
+    assert counts(kept) == counts(tmp_path / "once")
