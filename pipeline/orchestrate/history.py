@@ -16,7 +16,7 @@ from pipeline.errors import UndecidableError, UsageError
 from pipeline.ingest import Cursor, merge_minutes, merge_rollup
 from pipeline.model import Settings, Window
 from pipeline.orchestrate.changes import PLACE
-from pipeline.orchestrate.intake import cursors_of, ledger_of
+from pipeline.orchestrate.intake import SINCE_LAST, cursors_of, ledger_of
 from pipeline.orchestrate.reading import PART_EVENTS, Tables
 from pipeline.schema import CHANGES, EVENTS, MINUTES, ROLLUP, Schema
 
@@ -30,7 +30,6 @@ CANDIDATE = timedelta(hours=24)
 LEAST_HISTORY = timedelta(hours=12)
 # Lines that came late to the last run lie up to this before its end.
 LATENESS = timedelta(minutes=10)
-SINCE_LAST = "last"
 _HOUR = timedelta(hours=1)
 
 

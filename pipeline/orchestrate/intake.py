@@ -48,6 +48,8 @@ from pipeline.orchestrate.templates import Book, book_of_tables, open_book
 from pipeline.schema import ALIASES, CHANGES, EVENTS, LEDGER, MINUTES, ROLLUP, TEMPLATES, Schema
 
 NO_DATE = "none"
+# As a value of --since: the last run tells where to begin.
+SINCE_LAST = "last"
 # All that a store holds is of one input: windows are cut from it.
 ORIGIN = "candidate"
 DATED = ("events", "hourly", "minutes", "changes")
@@ -143,7 +145,9 @@ class _Taker:
         self._batch = batch
         self._settings = settings
         self._tell = tell
-        self._options: Options = options_of(settings)
+        # Borders lie on full hours, and `last` names one that the store counts by.
+        since = None if settings.since == SINCE_LAST else settings.since
+        self._options: Options = options_of(replace(settings, since=since))
         self._rules = rules_of(settings)
         self._redactor = redactor_of(settings) if settings.redact == "store" else None
         self._former = _one(kept, "templates", TEMPLATES)
