@@ -113,6 +113,14 @@ def test_links_of_odd_folders_stay_relative() -> None:
     assert "./javascript%3Aalert%281%29/%22%3E%3Cb%3E/%FF/report.html" in links
 
 
+def test_what_lies_before_the_page_is_not_drawn_at_its_edge() -> None:
+    found = [standing("long ago, and once more", (-90, -80), (3, 3))]
+
+    page = render_index(dataclasses.replace(small(), standings=found), "/srv")
+
+    assert page.count('class="bar logged"') == 1
+
+
 def test_without_runs_and_findings_it_says_so() -> None:
     page = render_index(StoreHistory("/s", START, START + HOUR), "/")
 

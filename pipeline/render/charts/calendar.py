@@ -136,6 +136,8 @@ def spell_lanes(
     for number, lane in enumerate(lanes):
         for start, end, words in lane:
             x, length = axis.area(start, max(end or span[1], start + timedelta(microseconds=1)))
+            if length <= 0:
+                continue  # before or after what is shown
             kind = "over" if end else "open"
             y = top + number * row_height + 5
             # Minutes in a year must still be seen.
