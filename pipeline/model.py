@@ -513,6 +513,30 @@ class ChangeSearch:
     left_out_count: int
 
 
+LifecycleState = Literal["new", "increased", "escalating", "returned", "resolved"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """What became of a finding over the runs of a store (`docs/findings.md`).
+
+    *since* is when its state began, *run_count* in how many runs it was a regression since it was
+    opened, *spell_count* how often it was. *who* said *why* it is acknowledged or silenced, and
+    *until* when. *is_changed*: by this run, from *before* (null: it was not known).
+    """
+
+    state: LifecycleState
+    since: datetime
+    run_count: int
+    spell_count: int
+    handling: Literal["none", "acknowledged", "silenced"] = "none"
+    who: str | None = None
+    why: str | None = None
+    until: datetime | None = None
+    is_changed: bool = False
+    before: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What the report says of one error class, tested against its baseline."""
@@ -563,6 +587,7 @@ class Finding:
     compared_per: str | None = None
     # Stretches of the baseline that the test left out: *baseline_count* has their events.
     baseline_excluded: list[Exclusion] = field(default_factory=list)
+    lifecycle: Lifecycle | None = None  # null: no store, or it never was a regression
     ramp: Ramp | None = None  # a rise too slow for two windows; null: none was found
     # Whether the services' onset intervals are all apart; null: fewer than two have an onset.
     is_service_order_known: bool | None = None

@@ -9,7 +9,7 @@ slowly for two windows, `onset` the start, `recovery` what a mended system may s
 somebody's own counts.
 """
 
-from pipeline.detection.audit import EVERY_CLASS, audit_baseline, cut_out
+from pipeline.detection.audit import EVERY_CLASS, audit_baseline, cut_out, with_known
 from pipeline.detection.calibrate import Counts, calibrate_counts
 from pipeline.detection.compare import DetectionSettings
 from pipeline.detection.intervals import rate_ratio_interval
@@ -48,4 +48,5 @@ __all__ = [
     "rate_ratio_interval",
     "refine_onset",
     "share_level",
+    "with_known",
 ]

@@ -106,6 +106,44 @@ def audit_baseline(
     return pl.DataFrame(rows, schema=AUDIT_SCHEMA, orient="row").sort("series_id", "start")
 
 
+def with_known(
+    audit: pl.DataFrame,
+    series: pl.DataFrame,
+    baseline: Sequence[Window],
+    spells: Sequence[tuple[str, datetime, datetime | None]],
+) -> pl.DataFrame:
+    """Add to *audit* the times in which a class is known to have been in trouble: a class, from, to
+    (null: it goes on), of kind "known".
+
+    They are cut where six covered hours of the baseline are left, as everything that is. What is
+    expected in them is not known.
+    """
+    inside = pl.any_horizontal(
+        pl.lit(False),
+        *((pl.col("bucket_start") >= w.start) & (pl.col("bucket_start") < w.end) for w in baseline),
+    )
+    own = series.filter(inside, pl.col("series_id").is_in([name for name, _, _ in spells]))
+    end = max((window.end for window in baseline), default=None)
+    bucket = _bucket_length(own["bucket_start"].unique().sort().to_list())
+    rows: list[tuple[object, ...]] = []
+    for name, start, until in spells:
+        # A bucket in which it began or ended is part of it.
+        from_, to = start.replace(minute=0, second=0, microsecond=0), until or end
+        at = pl.col("bucket_start")
+        cut = own.filter(pl.col("series_id") == name, at >= from_, at <= to)
+        if cut.is_empty() or to is None:
+            continue
+        whole = own.filter(pl.col("series_id") == name)
+        rest = float(whole["covered_seconds"].sum()) - float(cut["covered_seconds"].sum())
+        last = cut["bucket_start"].max()
+        assert isinstance(last, datetime)
+        row = (name, from_, last + bucket, "known", cut["event_count"].sum(),
+               None, rest >= _LEAST_REST_SECONDS)  # fmt: skip
+        rows.append(row)
+    known = pl.DataFrame(rows, schema=AUDIT_SCHEMA, orient="row").filter("is_cut")
+    return pl.concat([audit, known]).sort("series_id", "start")
+
+
 def cut_out(series: pl.DataFrame, audit: pl.DataFrame) -> pl.DataFrame:
     """Return *series* with the stretches of *audit* that are to be cut marked as not covered.
 

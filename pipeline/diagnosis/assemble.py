@@ -86,8 +86,8 @@ def assemble(
 ) -> Result:
     """Return the result of a run; *marts* by the names of `queries/marts`.
 
-    *bounds* tells what the baseline explains, *rule* the level; *past* are earlier incidents of the
-    class, None where no history was kept. *sign_count*: by how many signs changes were
+    *bounds* tells what the baseline explains, *rule* the level; *past* are earlier incidents,
+    None where no history was kept. *sign_count*: by how many signs changes were
     looked for. *captured*: what files beside the logs say.
     """
     windows = _windows(marts["window_totals"], choice, coverage)
@@ -136,7 +136,9 @@ def assemble(
     is_comparable = _is_covered(windows, choice) and _is_alike(coverage, choice)
     verdict = statements.verdict_of(found, bool(choice.baseline), is_comparable)
     asked = criteria.criteria_of(found, endpoints, windows, _levels(tested), bounds)
-    estimate, reason = plan.recovery_of(past)
+    worst = next((one.finding_id for one in found if one.is_regression), None)
+    alike = None if past is None else [one for one in past if one.finding_id == worst]
+    estimate, reason = plan.recovery_of(alike)
     chain = chains.build_chain(
         found,
         chains.Tables(

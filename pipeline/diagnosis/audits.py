@@ -24,7 +24,9 @@ def read_audit(
     cuts, warnings = [], []
     for row in audit.sort("start", "series_id").iter_rows(named=True):
         name = names.get(row["series_id"], "all errors together")
-        numbers = f"{row['event_count']:,} events, {_rounded(row['expected_count'])} by the rest"
+        numbers = f"{row['event_count']:,} events"
+        if row["expected_count"] is not None:
+            numbers += f", {_rounded(row['expected_count'])} by the rest"
         if row["is_cut"]:
             cuts.append(
                 Exclusion(
@@ -48,6 +50,7 @@ def read_audit(
 
 _REASONS = {
     "incident": "an incident within the baseline",
+    "known": "a time in which earlier runs found it in trouble",
     "running": "a rise that already ran when the baseline ended",
 }
 

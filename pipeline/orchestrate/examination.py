@@ -17,6 +17,14 @@ from pipeline.diagnosis.coverage import find_coverage
 from pipeline.diagnosis.escalation import FILE, parse_rule, shipped_text
 from pipeline.diagnosis.health import Captured
 from pipeline.diagnosis.hypotheses import Known, risen, sought
+from pipeline.diagnosis.lifecycle import (
+    Row,
+    annotate,
+    past_incidents,
+    read_row,
+    row_json,
+    stretches,
+)
 from pipeline.diagnosis.localisation import localise
 from pipeline.diagnosis.series import onset_table
 from pipeline.diagnosis.windows import Choice
@@ -55,13 +63,15 @@ _NO_LATENCIES = pl.DataFrame(schema=_WITH_ORIGIN)
 class Basis:
     """What a result rests on beside the tables: who asked for what, and which windows that gave.
 
-    *escalation* is the text of the rule that gives the level.
+    *escalation* is the text of the rule that gives the level, *remembered* what a store holds of
+    findings of earlier runs (null: there is no store).
     """
 
     run: Run
     choice: Choice
     calibration: CalibrationQuote | None
     escalation: str = field(default_factory=shipped_text)
+    remembered: list[Row] | None = None
 
 
 def examine(
@@ -101,7 +111,8 @@ def examine(
 
         marts = {name: session.frame(name) for name in MARTS}
         coverage = find_coverage(marts["service_minutes"], choice)
-        tested = judge(marts, choice, coverage, session.frame, find_calm)
+        spells = stretches(basis.remembered or ())
+        tested = judge(marts, choice, coverage, session.frame, find_calm, spells)
         regressions = regressions_of(tested.verdicts)
         session.register("onsets", onset_table(tested.onsets, regressions))
         for name in MARTS_OF_RISEN:
@@ -137,6 +148,7 @@ def examine(
         recovery,
         parse_rule(basis.escalation, str(basis.run.settings.get("escalation") or FILE)),
         sign_count=len(load_signs()),
+        past=None if basis.remembered is None else past_incidents(basis.remembered),
     )
     result = replace(
         result,
@@ -144,6 +156,8 @@ def examine(
         numbers=number_sources(),
         localisation=replace(localisation, trace_limit=MAX_TRACES),
     )
+    if basis.remembered is not None:
+        result = annotate(result, basis.remembered, rate_ratio_interval)
     return without_secrets(result, basis.run, redactor or Redactor())
 
 
@@ -199,6 +213,9 @@ def basis_text(basis: Basis) -> str:
             "shift_seconds": choice.shift.total_seconds(),
             "calibration": asdict(basis.calibration) if basis.calibration else None,
             "escalation": basis.escalation,
+            "remembered": None
+            if basis.remembered is None
+            else [row_json(row) for row in basis.remembered],
         },
         default=_iso,
     )
@@ -221,6 +238,9 @@ def read_basis(text: str, windows: pl.DataFrame) -> Basis:
             calibration=CalibrationQuote(**_with_times(quote, "start", "end")) if quote else None,
             # Runs of before this key had the rule that was shipped then.
             escalation=raw.get("escalation") or shipped_text(),
+            remembered=None
+            if raw.get("remembered") is None
+            else [read_row(row) for row in raw["remembered"]],
         )
     except (ValueError, KeyError, TypeError, RecursionError, pl.exceptions.PolarsError) as error:
         raise PipelineError(

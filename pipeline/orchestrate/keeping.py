@@ -13,6 +13,9 @@ from pathlib import Path
 import polars as pl
 
 from pipeline import store
+from pipeline.detection import rate_ratio_interval
+from pipeline.diagnosis.lifecycle import Row, advance, read_row, row_json
+from pipeline.errors import StoreError
 from pipeline.model import Result, Settings
 from pipeline.orchestrate.history import (
     described,
@@ -100,6 +103,7 @@ def judge_kept(
             state=kept.manifest.fingerprint(),
             is_read_again=False,
             evidence=_known_evidence(kept, history.paths),
+            remembered=remembered_rows(kept),
         )
         staging.write_table(store.CALM, pl.DataFrame(schema=CALM))
         result = conclude(staging, material, settings, stamp, output, tell)
@@ -141,6 +145,7 @@ def remember(kept: store.Store, result: Result, now: datetime, folder: Path | No
     run_id = result.run.run_id
     if (last := kept.last_row("runs")) and last.get("run_id") == run_id:
         return  # nothing has changed since: the result is the same
+    rows = advance(remembered_rows(kept), result, rate_ratio_interval)
     month = f"{now:%Y-%m}-01"
     with kept.change() as batch:
         place = f"{now:%Y%m%dT%H%M%SZ}-{run_id}"
@@ -148,13 +153,25 @@ def remember(kept: store.Store, result: Result, now: datetime, folder: Path | No
         day = f"{now:%Y-%m-%d}"
         batch.add_bytes("results", data, date=day, name=f"{place}/result.json.gz")
         own = [one for one in batch.parts("runs") if one.date == month]
-        rows = [row for one in own for row in kept.rows_of(one)]
-        row = run_row(result, f"runs/{place}/result.json.gz")
-        rows.append({**row, "output": str(folder.absolute()) if folder else None})
+        lines = [row for one in own for row in kept.rows_of(one)]
+        line = run_row(result, f"runs/{place}/result.json.gz")
+        lines.append({**line, "output": str(folder.absolute()) if folder else None})
         batch.replace_table("evidence", _evidence_of(kept, result))
         batch.drop(own)
-        batch.add_rows("runs", rows, date=month)
+        batch.add_rows("runs", lines, date=month)
+        batch.replace_rows("findings", map(row_json, rows))
         batch.commit(now, run_id)
+
+
+def remembered_rows(kept: store.Store) -> list[Row]:
+    """Return what the store holds of findings. Raises `StoreError` where a row is none."""
+    try:
+        return [read_row(raw) for raw in kept.rows("findings")]
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(
+            f"what {kept.folder} holds of findings cannot be read: {error}",
+            hint="analyze store verify names everything that is damaged",
+        ) from error
 
 
 def run_row(result: Result, path: str) -> dict[str, object]:

@@ -17,6 +17,7 @@ import polars as pl
 
 from pipeline import store
 from pipeline.diagnosis.escalation import parse_rule, shipped_text
+from pipeline.diagnosis.lifecycle import Row, is_silenced
 from pipeline.diagnosis.windows import Choice, is_window_text
 from pipeline.errors import ExitCode, SecretError, UsageError
 from pipeline.ingest import Stream
@@ -123,7 +124,8 @@ class Output:
 class Material:
     """What a run has read: tables by origin, aliases of templates, the windows that they have, and
     where to look again. *state*: the hash of what beside the logs was compared. *is_read_again*:
-    the logs may be read a second time. *evidence*: hashes of samples that are known.
+    the logs may be read a second time. *evidence*: hashes of samples that are known. *remembered*:
+    what a store holds of earlier runs' findings.
     """
 
     inputs: dict[str, Tables]
@@ -134,6 +136,7 @@ class Material:
     state: str | None = None
     is_read_again: bool = True
     evidence: pl.DataFrame | None = None
+    remembered: list[Row] | None = None
 
 
 def conclude(
@@ -151,7 +154,8 @@ def conclude(
         tables[name] = table
         staging.write_table(name, table)
     run = _run(settings, stamp, material.state)
-    basis = Basis(run, material.choice, last_calibration(output.folder, tell), stamp.rule)
+    quote = last_calibration(output.folder, tell)
+    basis = Basis(run, material.choice, quote, stamp.rule, material.remembered)
     basis = without_secrets(basis, run, redactor_of(settings))
     staging.write_windows(material.choice.table(), basis_text(basis))
     tell("comparing")
@@ -389,7 +393,7 @@ def exit_code(result: Result, fail_on: str) -> ExitCode:
     """Return the exit status of a finished run under ``--fail-on``."""
     if result.verdict is Verdict.CANNOT_DECIDE:
         return ExitCode.CANNOT_DECIDE
-    rises = [one for one in result.findings if one.is_regression]
+    rises = [one for one in result.findings if one.is_regression and not is_silenced(one)]
     hit = {
         "never": False,
         "new": any(one.state is State.NEW for one in rises),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -17,6 +17,7 @@ from pipeline.detection import (
     find_ramps,
     find_restart_errors,
     refine_onset,
+    with_known,
 )
 from pipeline.diagnosis import findings as building
 from pipeline.diagnosis.assemble import Tested
@@ -66,6 +67,7 @@ MARTS = (
     "window_totals",
 )
 MARTS_OF_ENDPOINTS = ("endpoint_latencies", "mentioned_endpoints", "unfinished_requests")
+Spell = tuple[str, datetime, datetime | None]  # finding, from, to: None where it goes on
 # What is only asked of classes that rose, once it is known since when.
 MARTS_OF_RISEN = (
     "correlated_pairs",
@@ -118,10 +120,12 @@ def judge(
     coverage: Coverage,
     ask: Ask,
     recall: Callable[[Sequence[str]], None],
+    spells: Sequence[Spell] = (),
 ) -> Tested:
     """Run the rate test on every class and on all errors together, and date the regressions.
 
-    *recall* has ordinary lines of templates looked for, before `level_minutes` is asked.
+    *recall* has ordinary lines of templates looked for, before `level_minutes` is asked. *spells*
+    are times in which a class is known to have been in trouble: they are no measure of it.
     """
     grid = make_grid(choice)
     services = sorted(marts["service_minutes"]["service_name"].unique().to_list())
@@ -134,7 +138,9 @@ def judge(
     capped = court.capped(minutes)
     series = court.series(capped)
     total = total_series(marts["service_minutes"], grid, covered, traffic)
-    audit = audit_baseline(shift_baseline(series, choice.shift), baseline, choice.candidate)
+    shifted = shift_baseline(series, choice.shift)
+    audit = audit_baseline(shifted, baseline, choice.candidate)
+    audit = with_known(audit, shifted, baseline, spells)
     court = replace(court, audit=audit)
     verdicts, hourly = court.compare(series)
     total_verdict, total_hourly = court.compare(total)
