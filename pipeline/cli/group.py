@@ -32,6 +32,7 @@ COMMANDS = {
         "collect": ("collect", "Capture the state of containers and host."),
     },
     "Keep from run to run": {
+        "findings": ("findings", "List and handle what a store remembers of findings."),
         "store": ("store", "Look after what runs with --store keep."),
         "trend": ("trend", "Show classes over days or hours, and all runs."),
     },

@@ -6,10 +6,11 @@ again), `metering` (how a run went), `scheduling` (runs by themselves), `capture
 the logs), `calibration`, `demonstration`, `rulebook`; of a finished run `asking` (SQL), `showing`
 (one finding), `comparison` (with another run), `verification` (its success criteria on later logs),
 `evidence` (samples found again; `sealing` hashes them) and `checking` (all computed again); of a
-store `keeping` (a run on it), `intake` (what is new, into it), `history` (what it holds of a
-stretch of time), `trends` (its days and runs) and `upkeep`. What they share is in `reading` (logs
-to tables), `templates` (their book), `windows` (which stretches are compared), `borders` (hours cut
-at theirs), `trial` (counts to verdicts and onsets) and `examination` (tables to the result).
+store `keeping` (a run on it), `remembering` (what is said of findings), `intake` (what is new, into
+it), `history` (what it holds of a stretch of time), `trends` (its days and runs) and `upkeep`. What
+they share is in `reading` (logs to tables), `templates` (their book), `windows` (which stretches
+are compared), `borders` (hours cut at theirs), `trial` (counts to verdicts and onsets) and
+`examination` (tables to the result).
 """
 
 from pipeline.orchestrate.asking import open_console
@@ -23,6 +24,7 @@ from pipeline.orchestrate.keeping import ingest_kept
 from pipeline.orchestrate.metering import metered
 from pipeline.orchestrate.notifying import Alerts, alerts_of, send_test, tell_people, watched
 from pipeline.orchestrate.reading import Ledger
+from pipeline.orchestrate.remembering import remembered_finding, remembered_findings, say_of
 from pipeline.orchestrate.runs import analyze, exit_code, ingest, render_again, write_junit
 from pipeline.orchestrate.scheduling import watch, write_setup
 from pipeline.orchestrate.showing import show
@@ -58,7 +60,10 @@ __all__ = [
     "open_console",
     "planned_commands",
     "prune_store",
+    "remembered_finding",
+    "remembered_findings",
     "render_again",
+    "say_of",
     "send_test",
     "show",
     "store_facts",

@@ -322,6 +322,20 @@ def render_store(found: "StoreFacts", *, width: int, color: bool) -> str:
     return stored.render_store(found, width=width, color=color)
 
 
+def render_memory(found: "list[dict[str, Any]]", *, width: int, color: bool) -> str:
+    """Return what a store remembers of findings, worst first."""
+    from pipeline.render import stored
+
+    return stored.render_memory(found, width=width, color=color)
+
+
+def render_remembered(found: "dict[str, Any]", *, width: int, color: bool) -> str:
+    """Return all that a store remembers of one finding."""
+    from pipeline.render import stored
+
+    return stored.render_remembered(found, width=width, color=color)
+
+
 def render_store_check(found: "StoreCheck", *, width: int, color: bool) -> str:
     """Return which files of a store differ from what was written."""
     from pipeline.render import stored

@@ -71,7 +71,11 @@ def render_terminal(result: Result, *, width: int, color: bool, files: list[str]
     width = max(width, MIN_WIDTH)
     paint = painter(color)
     blocks = [
-        [*_verdict(result, width, paint), *_coverage(result, width, paint)],
+        [
+            *_verdict(result, width, paint),
+            *_over_runs(result, width),
+            *_coverage(result, width, paint),
+        ],
         _table(result, width, paint),
         [
             *_began(result, width),
@@ -166,6 +170,24 @@ def _verdict(result: Result, width: int, paint: Painter) -> list[str]:
         if any(one.is_regression and one.is_ongoing for one in result.findings):
             facts.append("still going on")
     return lines + (wrap(" · ".join(facts), width) if facts else [])
+
+
+def _over_runs(result: Result, width: int) -> list[str]:
+    """Say what this run changed of what earlier ones found, where a store knows."""
+    known = [one for one in result.findings if one.lifecycle]
+    parts = []
+    for state in ("new", "increased", "escalating", "returned", "resolved"):
+        own = [one for one in known if one.lifecycle and one.lifecycle.is_changed
+               and one.lifecycle.state == state]  # fmt: skip
+        if own:
+            names = ", ".join(terminal_text(name_of(one)) for one in own[:3])
+            parts.append(f"{state}: {names}" + (f" and {len(own) - 3} more" if own[3:] else ""))
+    silent = sum(one.lifecycle.handling == "silenced" for one in known if one.lifecycle)
+    if silent:
+        parts.append(f"silenced: {silent}")
+    if known and not parts:
+        parts = ["nothing changed since the last run"]
+    return wrap("over runs  " + " · ".join(parts), width, 11) if parts else []
 
 
 def _coverage(result: Result, width: int, paint: Painter) -> list[str]:

@@ -209,6 +209,7 @@ class CandidateView:
     position: str
     template: Untrusted
     seen: str
+    over_runs: Untrusted
     rates: str
     significance: str
     spacing: str

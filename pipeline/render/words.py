@@ -253,6 +253,31 @@ def ramp_words(finding: Finding) -> str:
     return f"{text}, and {TIMES} {ramp.yesterday_ratio:.2f} that of the day before"
 
 
+def lifecycle_words(finding: Finding) -> str:
+    """Say what became of a finding over runs, and what people said of it; nothing where no store
+    knows of it.
+    """
+    known = finding.lifecycle
+    if known is None:
+        return ""
+    text = f"{known.state} since {moment(known.since)} UTC"
+    if known.state != "resolved":
+        text += f", in {many(known.run_count, 'run')}"
+    if known.spell_count > 1:
+        text += (
+            f"; for the {known.spell_count}th time"
+            if known.spell_count > 3
+            else (f"; for the {('second', 'third')[known.spell_count - 2]} time")
+        )
+    if known.is_changed and known.before:
+        text += f"; {known.before} before this run"
+    if known.handling != "none":
+        text += f"; {known.handling} by {known.who or 'somebody'}"
+        text += f" until {moment(known.until)} UTC" if known.until else ""
+        text += f": {known.why}" if known.why else ""
+    return text
+
+
 def state_counts(findings: Iterable[Finding]) -> str:
     """Return how many findings are in which state, most frequent first."""
     counts = Counter(state_of(finding) for finding in findings)

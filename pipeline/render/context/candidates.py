@@ -37,6 +37,7 @@ from pipeline.render.views import (
 from pipeline.render.words import (
     STANDING_WORDS,
     has_baseline,
+    lifecycle_words,
     name_of,
     path_tail,
     place_of,
@@ -90,6 +91,7 @@ def _candidate(basis: Basis, number: int, one: Finding) -> CandidateView:
         position=_position(basis, one),
         template=Untrusted(one.template or ""),
         seen=_seen_words(one),
+        over_runs=Untrusted(lifecycle_words(one)),
         rates=f"{rate(one.baseline_rate)} → {rate(one.candidate_rate)} per hour{_per(one)}",
         significance=_significance(one),
         spacing=_spacing(one),
