@@ -6,7 +6,9 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
+
+from pipeline.model import LifecycleState
 
 
 @dataclass(frozen=True, slots=True)
@@ -587,3 +589,61 @@ class StoreChange:
     kinds: list[KindFacts]
     bytes_before: int
     bytes_after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change of a row: *run_id* is null where a person made it."""
+
+    at: datetime
+    before: str | None
+    after: str
+    why: str
+    run_id: str | None = None
+    who: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """A time in which the problem was open; *end* is its last event, null while it goes on."""
+
+    start: datetime
+    end: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What says that it is over: at most *bound* events in *hours* covered hours; *activity* is
+    what is usual in an hour, by the points' exposure (null: not known).
+    """
+
+    hours: float
+    bound: int
+    activity: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is remembered of one finding. *told* are its events in its recent covered hours when it
+    was last opened or worse; *until* is when it is no longer silenced.
+    """
+
+    finding_id: str
+    kind: str
+    error_class: str | None
+    title: str
+    template_id: str | None
+    fingerprint: str | None
+    state: LifecycleState
+    since: datetime
+    run_count: int
+    last_run: str
+    last_seen: datetime | None
+    spells: list[Spell] = field(default_factory=list)
+    limit: Limit | None = None
+    told: tuple[int, float] | None = None
+    handling: Literal["none", "acknowledged", "silenced"] = "none"
+    who: str | None = None
+    why: str | None = None
+    until: datetime | None = None
+    steps: list[Step] = field(default_factory=list)

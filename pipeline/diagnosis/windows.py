@@ -109,7 +109,12 @@ def _moment(text: str, anchors: Mapping[str, datetime], zone: str | None) -> dat
 
 
 def named_borders(settings: Settings) -> tuple[datetime, ...]:
-    """Return the borders that *settings* name by themselves, before anything was read."""
+    """Return the borders that *settings* name by themselves, before anything was read.
+
+    A store counts by the hour, so that its windows have no others.
+    """
+    if settings.store is not None:
+        return ()
     texts = [settings.since, settings.until]
     first = settings.baseline[0]
     if first.startswith(SAME_HOURS):

@@ -18,7 +18,6 @@ from pipeline.diagnosis.escalation import FILE, parse_rule, shipped_text
 from pipeline.diagnosis.health import Captured
 from pipeline.diagnosis.hypotheses import Known, risen, sought
 from pipeline.diagnosis.lifecycle import (
-    Row,
     annotate,
     past_incidents,
     read_row,
@@ -29,6 +28,7 @@ from pipeline.diagnosis.localisation import localise
 from pipeline.diagnosis.series import onset_table
 from pipeline.diagnosis.windows import Choice
 from pipeline.errors import PipelineError
+from pipeline.facts import Row
 from pipeline.model import (
     CalibrationQuote,
     DataWarning,

@@ -14,8 +14,9 @@ import polars as pl
 
 from pipeline import store
 from pipeline.detection import rate_ratio_interval
-from pipeline.diagnosis.lifecycle import Row, advance, read_row, row_json
+from pipeline.diagnosis.lifecycle import advance, read_row, row_json
 from pipeline.errors import StoreError
+from pipeline.facts import Row
 from pipeline.model import Result, Settings
 from pipeline.orchestrate.history import (
     described,

@@ -79,10 +79,12 @@ def tell_people(
     """Tell each target what is news to it, and remember what arrived; return what was sent.
 
     What targets were told lies in the store, where there is one, else in *out*. Nothing raises but
-    a bug: a memory that cannot be read or written is one more delivery that failed.
+    a bug: a memory that cannot be read or written is one more delivery that failed. *over_runs*:
+    where findings stand over runs, by default what the result says of it.
     """
     if not alerts.targets:
         return []
+    over_runs = _standing_of(result) if over_runs is None else over_runs
     folder = Path(settings.store) if settings.store is not None else out
     memory, problem = notify.read_memory(folder)
     jobs, sent = [], []
@@ -110,6 +112,15 @@ def tell_people(
     except PipelineError as error:
         own.append(_of_memory(f"{error}: the next run tells the same again"))
     return [*own, *deliveries]
+
+
+def _standing_of(result: Result) -> dict[str, notify.Standing]:
+    """Return what a store knows of the findings over runs."""
+    return {
+        one.finding_id: notify.Standing(one.lifecycle.state, one.lifecycle.handling)
+        for one in result.findings
+        if one.lifecycle
+    }
 
 
 def _of_memory(problem: str) -> Delivery:

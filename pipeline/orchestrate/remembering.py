@@ -4,12 +4,13 @@ import getpass
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pipeline import store
-from pipeline.diagnosis.lifecycle import OPEN, Row, handle, row_json
+from pipeline.diagnosis.lifecycle import OPEN, handle, row_json
 from pipeline.diagnosis.times import parse_absolute, parse_duration
 from pipeline.errors import UsageError
+from pipeline.facts import Row
 from pipeline.model import Settings
 from pipeline.orchestrate.keeping import remembered_rows
 from pipeline.orchestrate.windows import moment_of
@@ -17,19 +18,19 @@ from pipeline.orchestrate.windows import moment_of
 Handling = Literal["ack", "resolve", "ignore"]
 
 
-def remembered_findings(folder: Path, *, is_open_only: bool = False) -> list[dict[str, Any]]:
-    """Return the rows of the store in *folder* as values of JSON, open ones first, newest first."""
+def remembered_findings(folder: Path, *, is_open_only: bool = False) -> list[Row]:
+    """Return the rows of the store in *folder* open ones first, newest first."""
     rows = remembered_rows(store.open_store(folder))
     ordered = sorted(rows, key=lambda row: (row.state in OPEN, row.since), reverse=True)
-    return [row_json(row) for row in ordered if row.state in OPEN or not is_open_only]
+    return [row for row in ordered if row.state in OPEN or not is_open_only]
 
 
-def remembered_finding(folder: Path, name: str) -> dict[str, Any]:
+def remembered_finding(folder: Path, name: str) -> Row:
     """Return the row of the finding that *name* names: an id, its beginning, or a class.
 
     Raises `UsageError` where it names none, or several.
     """
-    return row_json(_named(remembered_rows(store.open_store(folder)), name))
+    return _named(remembered_rows(store.open_store(folder)), name)
 
 
 def say_of(
@@ -41,7 +42,7 @@ def say_of(
     why: str | None,
     until: str | None = None,
     now: str | None = None,
-) -> dict[str, Any]:
+) -> Row:
     """Write what a person says of a finding into the store in *folder*, and return its row.
 
     *until* is a time, or a duration from now. Raises `LockedError` while a run has the store.
@@ -58,7 +59,7 @@ def say_of(
         with kept.change() as batch:
             batch.replace_rows("findings", map(row_json, rows))
             batch.commit(at, kept.manifest.run_id)
-    return row_json(after)
+    return after
 
 
 def _until(text: str, now: datetime) -> datetime:

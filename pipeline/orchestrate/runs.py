@@ -17,9 +17,10 @@ import polars as pl
 
 from pipeline import store
 from pipeline.diagnosis.escalation import parse_rule, shipped_text
-from pipeline.diagnosis.lifecycle import Row, is_silenced
+from pipeline.diagnosis.lifecycle import is_silenced
 from pipeline.diagnosis.windows import Choice, is_window_text
 from pipeline.errors import ExitCode, SecretError, UsageError
+from pipeline.facts import Row
 from pipeline.ingest import Stream
 from pipeline.model import (
     Result,

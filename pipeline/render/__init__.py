@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         LineReading,
         Naming,
         ReportCheck,
+        Row,
         RuleCheck,
         RuleDefinition,
         RuleSummary,
@@ -322,14 +323,14 @@ def render_store(found: "StoreFacts", *, width: int, color: bool) -> str:
     return stored.render_store(found, width=width, color=color)
 
 
-def render_memory(found: "list[dict[str, Any]]", *, width: int, color: bool) -> str:
+def render_memory(found: "list[Row]", *, width: int, color: bool) -> str:
     """Return what a store remembers of findings, worst first."""
     from pipeline.render import stored
 
     return stored.render_memory(found, width=width, color=color)
 
 
-def render_remembered(found: "dict[str, Any]", *, width: int, color: bool) -> str:
+def render_remembered(found: "Row", *, width: int, color: bool) -> str:
     """Return all that a store remembers of one finding."""
     from pipeline.render import stored
 

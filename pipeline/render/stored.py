@@ -1,9 +1,8 @@
 """What a store holds, and what became of it, as terminal text."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from pipeline.facts import KindFacts, StoreChange, StoreCheck, StoreFacts
+from pipeline.facts import KindFacts, Row, StoreChange, StoreCheck, StoreFacts
 from pipeline.render.figures import UNKNOWN, count, many, moment, size
 from pipeline.render.terminal import MIN_WIDTH, cut, painter
 from pipeline.render.untrusted import terminal_text
@@ -38,50 +37,46 @@ def render_store(found: StoreFacts, *, width: int, color: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def render_memory(found: Sequence[Mapping[str, Any]], *, width: int, color: bool) -> str:
-    """Return the rows of `diagnosis.lifecycle`, a line each."""
+def render_memory(found: Sequence[Row], *, width: int, color: bool) -> str:
+    """Return what is remembered of findings, a line each."""
     if not found:
         return "nothing is remembered: no run found a regression\n"
     paint = painter(color)
     lines = []
     for row in found:
-        name = row["error_class"] or row["title"]
-        said = f"  {row['handling']} by {row['who']}" if row["handling"] != "none" else ""
-        text = f"since {_minute(row['since'])}  {row['finding_id']}  {name}{said}"
-        style = _GOOD if row["state"] == "resolved" else _BAD
+        name = row.error_class or row.title
+        said = f"  {row.handling} by {row.who}" if row.handling != "none" else ""
+        text = f"since {moment(row.since)} UTC  {row.finding_id}  {name}{said}"
         line = cut(terminal_text(text), max(width - _STATE, MIN_WIDTH))
-        lines.append(paint(row["state"].ljust(_STATE), style) + line)
+        style = _GOOD if row.state == "resolved" else _BAD
+        lines.append(paint(row.state.ljust(_STATE), style) + line)
     return "\n".join(lines) + "\n"
 
 
-def render_remembered(found: Mapping[str, Any], *, width: int, color: bool) -> str:
-    """Return one row of `diagnosis.lifecycle` with its history."""
+def render_remembered(found: Row, *, width: int, color: bool) -> str:
+    """Return all that is remembered of one finding."""
     paint = painter(color)
     facts = {
-        "finding": f"{found['finding_id']}  {found['error_class'] or ''}".rstrip(),
-        "title": found["title"],
-        "state": f"{found['state']} since {_minute(found['since'])}",
-        "last event": _minute(found["last_seen"]),
+        "finding": f"{found.finding_id}  {found.error_class or ''}".rstrip(),
+        "title": found.title,
+        "state": f"{found.state} since {moment(found.since)} UTC",
+        "last event": f"{moment(found.last_seen)} UTC",
     }
-    if found["handling"] != "none":
-        until = f" until {_minute(found['until'])}" if found["until"] else ""
-        facts[found["handling"]] = f"by {found['who']}{until}: {found['why'] or 'no reason given'}"
-    if limit := found["limit"]:
-        facts["over when"] = f"at most {limit['bound']} events in {limit['hours']:g} covered hours"
+    if found.handling != "none":
+        until = f" until {moment(found.until)} UTC" if found.until else ""
+        facts[found.handling] = f"by {found.who}{until}: {found.why or 'no reason given'}"
+    if found.limit:
+        hours = f"{found.limit.hours:g} covered hours"
+        facts["over when"] = f"at most {many(found.limit.bound, 'event')} in {hours}"
     lines = [paint(name.ljust(_LABEL), _BOLD) + terminal_text(text) for name, text in facts.items()]
     lines += ["", "trouble"]
-    for one in found["spells"]:
-        lines.append(f"  {_minute(one['start'])} .. {_minute(one['end']) if one['end'] else 'now'}")
+    for one in found.spells:
+        lines.append(f"  {moment(one.start)} .. {moment(one.end) if one.end else 'now'} UTC")
     lines += ["", "history"]
-    for step in found["steps"]:
-        by = f" by {step['who']}" if step["who"] else ""
-        text = f"  {_minute(step['at'])}  {step['after']}{by}: {step['why']}"
-        lines.append(terminal_text(text))
+    for step in found.steps:
+        by = f" by {step.who}" if step.who else ""
+        lines.append(terminal_text(f"  {moment(step.at)} UTC  {step.after}{by}: {step.why}"))
     return "\n".join(cut(line, width) for line in lines) + "\n"
-
-
-def _minute(text: str | None) -> str:
-    return UNKNOWN if text is None else f"{text[:10]} {text[11:16]} UTC"
 
 
 def render_store_check(found: StoreCheck, *, width: int, color: bool) -> str:

@@ -60,7 +60,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = Settings(baseline=("24h",))
     with contextlib.chdir(folder):  # so that the run names its logs as a copy of it finds them
         analyze(["logs"], settings, out=Path("analysis"), now="2026-03-03T00:00Z")
-        ingest_kept(["logs"], Settings(store="store"))
+        analyze(["logs"], Settings(store="store"), out=Path("kept"), now="2026-03-03T00:00Z")
     for name in ("monday", "tuesday"):
         shutil.copytree(folder / "analysis", folder / name)
     return folder

@@ -11,7 +11,6 @@ import pytest
 
 from pipeline.detection import rate_ratio_interval
 from pipeline.diagnosis.lifecycle import (
-    Row,
     advance,
     annotate,
     handle,
@@ -20,6 +19,7 @@ from pipeline.diagnosis.lifecycle import (
     row_json,
     stretches,
 )
+from pipeline.facts import Row
 from pipeline.model import Criterion, HourlyPoint, Result, State
 from tests.render import sample
 

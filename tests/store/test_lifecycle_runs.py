@@ -45,7 +45,7 @@ def test_what_becomes_of_a_fault(tmp_path: Path) -> None:
 
     # It is over once as many hours stayed quiet as the run that found it asked for.
     assert seen == [(74, "new"), (90, "resolved"), (112, "returned"), (116, "resolved")]
-    assert len(row["spells"]) == 2
+    assert len(row.spells) == 2
     assert orchestrate.check_report(tmp_path / "out").agrees
 
 
@@ -68,4 +68,4 @@ def test_what_people_say_is_kept_and_quiet_until_it_is_over(tmp_path: Path) -> N
 
 def _only(folder: Path) -> str:
     (row,) = orchestrate.remembered_findings(folder / "store", is_open_only=True)
-    return str(row["finding_id"])
+    return row.finding_id
