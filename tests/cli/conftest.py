@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.model import Settings
-from pipeline.orchestrate import analyze, ingest_kept
+from pipeline.orchestrate import analyze
 from tests.command import Run, runner
 from tests.written_logs import Line, beats, errors, requests, write
 

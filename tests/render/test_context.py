@@ -17,10 +17,10 @@ from pipeline.render.views import ReportContext
 from tests.render import sample
 from tests.render.template_types import Reader, fields_of, reachable
 
-# The page over all runs has a context of its own (`test_history`).
-_OTHERS = ("index.html.j2", "macros/history.html.j2")
+# The page over all runs (`test_history`) and messages (`tests/notify`) have values of their own.
+_OTHERS = ("index.html.j2", "macros/history.html.j2", "notices/")
 TEMPLATES = environment().list_templates(
-    filter_func=lambda name: name.endswith(".j2") and name not in _OTHERS
+    filter_func=lambda name: name.endswith(".j2") and not name.startswith(_OTHERS)
 )
 FILTERS = {"text", "block", "plain", "md", "md_code", "md_block", "mermaid", "join"}
 
