@@ -83,7 +83,12 @@ def summary_words(result: Result) -> str:
     found = [one for one in regressions_of(result) if one.onset is not None]
     if onset is None or not found or result.change_search is None:
         return ""
-    first = min(found, key=lambda one: (one.onset or onset, one.finding_id))
+    # The chain knows the order from single events; an onset is an estimate.
+    failed_first = set(result.chain.first_failures)
+    first = min(
+        found,
+        key=lambda one: (one.finding_id not in failed_first, one.onset or onset, one.finding_id),
+    )
     by_id = {one.change_id: one for one in result.changes}
     told = [one for one in first.changes_before if one.change_id in by_id]
     if not told:

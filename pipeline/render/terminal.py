@@ -280,7 +280,8 @@ def _course(finding: Finding, width: int) -> str:
 
 
 def _labelled(label: str, text: str, width: int) -> list[str]:
-    return wrap(f"{label:<9}{text}", width, 9)
+    lines = wrap(text, width - 9, 0)
+    return [f"{label if not at else '':<9}{line}" for at, line in enumerate(lines)]
 
 
 def _began(result: Result, width: int) -> list[str]:
@@ -300,15 +301,16 @@ def _chain(result: Result, width: int) -> list[str]:
         figures = [
             f"{count(edge.together_count)} together",
             f"{percent(edge.share)} of the later",
-            f"lift {ratio(edge.lift)}",
-            f"lag {duration(edge.median_lag_seconds)}",
-            f"control {percent(edge.negative_control)}",
+            "" if edge.lift is None else f"lift {ratio(edge.lift)}",
+            "" if edge.median_lag_seconds is None else f"lag {duration(edge.median_lag_seconds)}",
+            "" if edge.negative_control is None else f"control {percent(edge.negative_control)}",
             edge.grade,
         ]
-        text = f"{labels[edge.source]} → {labels[edge.target]}: {', '.join(figures)}"
+        text = f"{labels[edge.source]} → {labels[edge.target]}: {', '.join(filter(None, figures))}"
         lines += _labelled("", text, width)
     if len(edges) > _MOST_LINKS:
-        lines += _labelled("", f"{len(edges) - _MOST_LINKS:,} more links in the report", width)
+        more = many(len(edges) - _MOST_LINKS, "more link")
+        lines += _labelled("", f"{more} in the report", width)
     return lines
 
 
