@@ -647,3 +647,23 @@ class Row:
     why: str | None = None
     until: datetime | None = None
     steps: list[Step] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestStep:
+    """What a run at *at* would have found: *changes* are states over runs with the class."""
+
+    at: datetime
+    verdict: str
+    exit_status: int
+    changes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """A store's past judged again, with the settings of now and, beside them, others."""
+
+    settings: list[str]
+    steps: list[BacktestStep]
+    proposed: list[str] | None = None
+    proposed_steps: list[BacktestStep] | None = None

@@ -80,6 +80,9 @@ class Onset:
     first_event: datetime | None = None
 
 
+FailOn = Literal["never", "new", "regression", "any"]
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a run was asked for, resolved once; what does not change the result is not here.
@@ -103,7 +106,7 @@ class Settings:
     since: str | None = None
     until: str | None = None
     zone: str | None = None
-    fail_on: Literal["never", "new", "regression", "any"] = "regression"
+    fail_on: FailOn = "regression"
     title: str | None = None
     author: str | None = None
     is_strict: bool = False

@@ -52,6 +52,7 @@ COMMANDS = {
         "knowledge": ("knowledge", "List and show what is known of errors."),
     },
     "Try": {
+        "backtest": ("backtest", "Tell what runs on a store would have told, and when."),
         "calibrate": ("inspect", "Tell how well rises are found on your own logs."),
         "demo": ("runs", "Write and analyse made-up logs of an incident."),
     },

@@ -7,13 +7,14 @@ the logs), `calibration`, `demonstration`, `rulebook`; of a finished run `asking
 (one finding), `comparison` (with another run), `verification` (its success criteria on later logs),
 `evidence` (samples found again; `sealing` hashes them) and `checking` (all computed again); of a
 store `keeping` (a run on it), `remembering` (what is said of findings), `intake` (what is new, into
-it), `history` (what it holds of a stretch of time), `trends` (its days and runs) and `upkeep`. What
-they share is in `reading` (logs to tables), `templates` (their book), `windows` (which stretches
-are compared), `borders` (hours cut at theirs), `trial` (counts to verdicts and onsets) and
-`examination` (tables to the result).
+it), `history` (what it holds of a stretch of time), `trends` (its days and runs), `backtesting`
+(its past judged again) and `upkeep`. What they share is in `reading` (logs to tables), `templates`
+(their book), `windows` (which stretches are compared), `borders` (hours cut at theirs), `trial`
+(counts to verdicts and onsets) and `examination` (tables to the result).
 """
 
 from pipeline.orchestrate.asking import open_console
+from pipeline.orchestrate.backtesting import backtest
 from pipeline.orchestrate.calibration import calibrate
 from pipeline.orchestrate.captured import collect_facts, planned_commands
 from pipeline.orchestrate.checking import check_report
@@ -43,6 +44,7 @@ __all__ = [
     "Ledger",
     "alerts_of",
     "analyze",
+    "backtest",
     "calibrate",
     "check_report",
     "check_store",

@@ -69,10 +69,12 @@ def judge_kept(
     settings: Settings,
     output: Output,
     tell: Tell,
+    remembered: list[Row] | None = None,
 ) -> Result:
     """Compare what the store holds of the candidate window with its baseline, and write the report.
 
-    *taken* is what this run has read, None where it read nothing. Raises `UndecidableError` where
+    *taken* is what this run has read, None where it read nothing; *remembered* what is known of
+    findings, by default what the store holds. Raises `UndecidableError` where
     the store holds no event with a time.
     """
     extent = extent_of(cursors_of(kept))
@@ -104,7 +106,7 @@ def judge_kept(
             state=kept.manifest.fingerprint(),
             is_read_again=False,
             evidence=_known_evidence(kept, history.paths),
-            remembered=remembered_rows(kept),
+            remembered=remembered_rows(kept) if remembered is None else remembered,
         )
         staging.write_table(store.CALM, pl.DataFrame(schema=CALM))
         result = conclude(staging, material, settings, stamp, output, tell)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.facts import (
+        Backtest,
         Calibration,
         Diagnosis,
         Difference,
@@ -321,6 +322,13 @@ def render_store(found: "StoreFacts", *, width: int, color: bool) -> str:
     from pipeline.render import stored
 
     return stored.render_store(found, width=width, color=color)
+
+
+def render_backtest(found: "Backtest", *, width: int, color: bool) -> str:
+    """Return what runs on a store would have found, a line each that changed something."""
+    from pipeline.render import stored
+
+    return stored.render_backtest(found, width=width, color=color)
 
 
 def render_memory(found: "list[Row]", *, width: int, color: bool) -> str:

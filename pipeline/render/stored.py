@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.facts import KindFacts, Row, StoreChange, StoreCheck, StoreFacts
+from pipeline.facts import Backtest, KindFacts, Row, StoreChange, StoreCheck, StoreFacts
 from pipeline.render.figures import UNKNOWN, count, many, moment, size
 from pipeline.render.terminal import MIN_WIDTH, cut, painter
 from pipeline.render.untrusted import terminal_text
@@ -77,6 +77,30 @@ def render_remembered(found: Row, *, width: int, color: bool) -> str:
         by = f" by {step.who}" if step.who else ""
         lines.append(terminal_text(f"  {moment(step.at)} UTC  {step.after}{by}: {step.why}"))
     return "\n".join(cut(line, width) for line in lines) + "\n"
+
+
+def render_backtest(found: Backtest, *, width: int, color: bool) -> str:
+    """Return the runs that changed something or ended otherwise than the one before, and sums."""
+    series = [(found.settings, found.steps)]
+    if found.proposed is not None and found.proposed_steps is not None:
+        series.append((found.proposed, found.proposed_steps))
+    lines = []
+    for at, runs in enumerate(zip(*(steps for _, steps in series), strict=True)):
+        before = [steps[at - 1].exit_status if at else None for _, steps in series]
+        pairs = zip(runs, before, strict=True)
+        if any(one.changes or one.exit_status != was for one, was in pairs):
+            cells = [f"exit {one.exit_status}  {', '.join(one.changes) or '-'}" for one in runs]
+            each = max((width - 18) // len(cells) - 2, 20)
+            shown = "  ".join(cut(terminal_text(cell), each).ljust(each) for cell in cells)
+            lines.append(f"{moment(runs[0].at)}  {shown}".rstrip())
+    paint = painter(color)
+    sums = []
+    for name, (settings, steps) in zip(("now", "proposed"), series, strict=False):
+        calls = sum(one.exit_status == 1 for one in steps)
+        changes = sum(len(one.changes) for one in steps)
+        text = f"{many(len(steps), 'run')}, {calls:,} with exit 1, {many(changes, 'change')}"
+        sums.append(paint(name.ljust(_LABEL), _BOLD) + f"{text}  ({', '.join(settings)})")
+    return "\n".join([*lines, *([""] if lines else []), *sums]) + "\n"
 
 
 def render_store_check(found: StoreCheck, *, width: int, color: bool) -> str:

@@ -69,3 +69,25 @@ def test_what_people_say_is_kept_and_quiet_until_it_is_over(tmp_path: Path) -> N
 def _only(folder: Path) -> str:
     (row,) = orchestrate.remembered_findings(folder / "store", is_open_only=True)
     return row.finding_id
+
+
+@pytest.mark.slow
+def test_the_past_judged_again_tells_what_runs_told(tmp_path: Path) -> None:
+    write(tmp_path / "logs", {"api": history()}, "plain")
+    settings = Settings(store=str(tmp_path / "store"))
+    orchestrate.ingest_kept([str(tmp_path / "logs")], settings)
+
+    found = orchestrate.backtest(tmp_path / "store", Settings(), "6h", proposed=["fail-on=never"])
+
+    told = [
+        (round((step.at - START) / HOUR), change.partition(":")[0])
+        for step in found.steps
+        for change in step.changes
+        if KILN in change
+    ]
+    assert [state for _, state in told] == ["new", "resolved", "returned", "resolved"]
+    assert [72 < told[0][0] <= 84, 108 < told[2][0] <= 120] == [True, True]
+    assert any(step.exit_status == 1 for step in found.steps)
+    assert found.proposed_steps is not None
+    assert {step.exit_status for step in found.proposed_steps} == {0}
+    assert [step.changes for step in found.steps] == [step.changes for step in found.proposed_steps]
