@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import store
+from pipeline.diagnosis.lifecycle import row_json
 from pipeline.errors import StoreError, UndecidableError, UsageError
+from pipeline.facts import Row, Spell
 from pipeline.model import Result, Settings
 from pipeline.orchestrate import analyze, store_history, trend, write_index
 from pipeline.orchestrate.keeping import held_store
@@ -18,15 +20,17 @@ from tests.written_logs import errors, requests, write
 POOL = "FATAL: sorry, too many clients already"
 START = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-# As `pipeline.diagnosis.lifecycle` writes it.
-ROW = {
-    "finding_id": "feedc0ffee00", "kind": "error", "error_class": None, "title": "gone for long",
-    "state": "returned", "since": "2026-03-02T01:00:00+00:00", "handling": "silenced",
-    "spells": [
-        {"start": "2026-02-01T00:00:00+00:00", "end": "2026-02-02T00:00:00+00:00"},
-        {"start": "2026-03-02T00:30:00+00:00", "end": None},
-    ],
-}  # fmt: skip
+ROW = row_json(
+    Row(
+        "feedc0ffee00", "error", None, "gone for long", None, None, "returned",
+        datetime(2026, 3, 2, 1, tzinfo=UTC), 1, "a run", None,
+        [
+            Spell(datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 2, tzinfo=UTC)),
+            Spell(datetime(2026, 3, 2, 0, 30, tzinfo=UTC), None),
+        ],
+        handling="silenced",
+    )
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

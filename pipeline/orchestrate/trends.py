@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -21,6 +20,7 @@ from pipeline.errors import StoreError, UndecidableError, UsageError
 from pipeline.model import Settings, Window
 from pipeline.orchestrate.history import extent_of
 from pipeline.orchestrate.intake import cursors_of
+from pipeline.orchestrate.keeping import remembered_rows
 from pipeline.orchestrate.windows import moment_of
 from pipeline.schema import EVENTS, ROLLUP
 from pipeline.store.manifest import write_durably
@@ -416,29 +416,19 @@ def _foremost(one: Series) -> tuple[bool, bool, int, int, str]:
 
 def _standings(kept: store.Store) -> list[Standing]:
     """Return what runs remember of findings. Raises `StoreError` where a row is none."""
-    try:
-        return [_standing(row) for row in kept.rows("findings")]
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(
-            f"what {kept.folder} holds of findings cannot be read: {error}",
-            hint="analyze store verify names everything that is damaged",
-        ) from error
-
-
-def _standing(row: Mapping[str, Any]) -> Standing:
-    return Standing(
-        str(row["finding_id"]),
-        str(row["title"]),
-        str(row["kind"]),
-        row["error_class"],
-        str(row["state"]),
-        _utc(row["since"]),
-        str(row["handling"]),
-        [
-            OpenTime(_utc(one["start"]), _utc(one["end"]) if one["end"] else None)
-            for one in row["spells"]
-        ],
-    )
+    return [
+        Standing(
+            row.finding_id,
+            row.title,
+            row.kind,
+            row.error_class,
+            row.state,
+            row.since,
+            row.handling,
+            [OpenTime(one.start, one.end) for one in row.spells],
+        )
+        for row in remembered_rows(kept)
+    ]
 
 
 def _utc(text: str) -> datetime:
