@@ -54,6 +54,24 @@ def place(x: float, y: float) -> str:
     return f"{rounded(x):g} {rounded(y):g}"
 
 
+def without_flat(parts: Sequence[str]) -> list[str]:
+    """Return the steps of a path without the inner points of level stretches, which draw nothing:
+    a class that was silent for a week is two points.
+    """
+    levels = [part.rpartition(" ")[2] for part in parts]
+    last = len(parts) - 1
+    return [
+        part
+        for at, part in enumerate(parts)
+        if not (
+            0 < at < last
+            and part.startswith("L")
+            and parts[at + 1].startswith("L")
+            and levels[at - 1] == levels[at] == levels[at + 1]
+        )
+    ]
+
+
 def rules(ticks: Sequence[Tick], left: float, right: float) -> str:
     """Return a path of level rules at *ticks*."""
     return "".join(f"M{left:g} {tick.at:g}h{right - left:g}" for tick in ticks)

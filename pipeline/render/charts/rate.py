@@ -14,6 +14,7 @@ from pipeline.render.charts.axes import (
     place,
     rounded,
     rules,
+    without_flat,
 )
 from pipeline.render.charts.slots import Slot
 from pipeline.render.figures import count, duration, minute, rate
@@ -234,7 +235,7 @@ def curve(values: Sequence[float | None], drawn: Sequence[Slot], axis: TimeAxis,
         parts.append(f"{'L' if joined else 'M'}{place(axis.center(slot), y(value))}")
         is_open = True
     # A single place has no length: a segment of none lets round line ends show it.
-    return f"{parts[0]}h0" if len(parts) == 1 else "".join(parts)
+    return f"{parts[0]}h0" if len(parts) == 1 else "".join(without_flat(parts))
 
 
 def _line(drawn: Sequence[Slot], axis: TimeAxis, y: Scale, *, is_partial: bool) -> str:
@@ -255,7 +256,7 @@ def _line(drawn: Sequence[Slot], axis: TimeAxis, y: Scale, *, is_partial: bool) 
             start = place(axis.center(before), y(before.rate))
             parts.append(f"L{at}" if pen == number - 1 else f"M{start}L{at}")
             pen = number
-    return "".join(parts)
+    return "".join(without_flat(parts))
 
 
 def _band(drawn: Sequence[Slot], axis: TimeAxis, y: Scale) -> str:
@@ -276,7 +277,7 @@ def _band(drawn: Sequence[Slot], axis: TimeAxis, y: Scale) -> str:
             *((axis.center(slot), slot) for slot in run),
             (x + width, run[-1]),
         ]
-        over = [place(x, y(slot.upper or 0.0)) for x, slot in spots]
-        under = [place(x, y(slot.lower or 0.0)) for x, slot in reversed(spots)]
-        paths.append("M" + "L".join([*over, *under]) + "Z")
+        over = [f"L{place(x, y(slot.upper or 0.0))}" for x, slot in spots]
+        under = [f"L{place(x, y(slot.lower or 0.0))}" for x, slot in reversed(spots)]
+        paths.append("M" + "".join([*without_flat(over), *without_flat(under)])[1:] + "Z")
     return "".join(paths)

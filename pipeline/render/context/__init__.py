@@ -4,7 +4,7 @@ One module a section; `basis` has what several of them ask. `views.ReportContext
 """
 
 from pipeline.model import Finding, Result, Verdict
-from pipeline.render.context.appendix import number_view, query_view, source_view
+from pipeline.render.context.appendix import number_view, query_views, source_view
 from pipeline.render.context.basis import (
     MARKDOWN,
     PAGE,
@@ -196,7 +196,9 @@ def build_context(result: Result, caps: Caps = PAGE) -> ReportContext:
         sources=[source_view(one) for one in coverage.sources[: caps.sources]],
         sources_more=count_more(len(coverage.sources) - caps.sources),
         numbers=[number_view(one) for one in result.numbers],
-        queries=[query_view(at, one) for at, one in enumerate(result.queries, start=1)],
+        queries=query_views(
+            result.queries, {name for one in result.numbers for name in one.query_ids}
+        ),
         query_numbers={one.query_id: at for at, one in enumerate(result.queries, start=1)},
     )
 

@@ -1,5 +1,7 @@
 """The ledger and the queries."""
 
+from collections.abc import Collection, Sequence
+
 from pipeline.model import NumberSource, QueryFacts, SourceFacts
 from pipeline.render.context.header import json_text
 from pipeline.render.figures import UNKNOWN, count, many, minute, size
@@ -50,13 +52,36 @@ def number_view(one: NumberSource) -> NumberView:
     return NumberView(Untrusted(one.what), names, Untrusted(one.text))
 
 
-def query_view(number: int, one: QueryFacts) -> QueryView:
-    """Return a query as it was run."""
-    return QueryView(
-        number=number,
-        anchor=f"q{number}",
-        query_id=Untrusted(one.query_id),
-        title=Untrusted(one.title),
-        sql=Untrusted(one.sql),
-        parameters=[Untrusted(f"${name} = {json_text(v)}") for name, v in one.parameters.items()],
-    )
+def query_views(queries: Sequence[QueryFacts], origins: Collection[str]) -> list[QueryView]:
+    """Return the queries as they were run: in full those that numbers come from (*origins*; all
+    where none are known), but for their comments, of which the first is the title.
+
+    The text of the others, which these read, stands in ``result.json``: it would be a third of the
+    page. Parameters that many share are shown once.
+    """
+    shown: dict[str, int] = {}
+    views = []
+    for number, one in enumerate(queries, start=1):
+        texts = [f"${name} = {json_text(value)}" for name, value in one.parameters.items()]
+        first = shown.setdefault("\n".join(texts), number)
+        if texts and first != number:
+            texts = [f"parameters as of Q{first}"]
+        views.append(
+            QueryView(
+                number=number,
+                anchor=f"q{number}",
+                query_id=Untrusted(one.query_id),
+                title=Untrusted(one.title),
+                sql=Untrusted(
+                    _without_comments(one.sql) if one.query_id in origins or not origins else ""
+                ),
+                parameters=[Untrusted(text) for text in texts],
+            )
+        )
+    return views
+
+
+def _without_comments(sql: str) -> str:
+    """Return *sql* without lines that hold a comment alone, and without blank lines."""
+    lines = [line.rstrip() for line in sql.splitlines()]
+    return "\n".join(line for line in lines if line and not line.lstrip().startswith("--"))
