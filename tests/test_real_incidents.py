@@ -33,6 +33,7 @@ def is_of(finding: Finding, service: str, place: str) -> bool:
     return finding.services[0].service_name == service and place in (finding.scope_name or "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_signature_of_a_strong_fault_is_a_regression(fault: str, tmp_path: Path) -> None:
     result = compared(TRAIN / fault, str(TRAIN / "normal-2023-01-29"), tmp_path)

@@ -75,6 +75,7 @@ def assert_same(one: dict[str, bytes], other: dict[str, bytes]) -> None:
     assert {"report.html", "report.md", "result.json", "junit.xml", "findings.csv"} <= one.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processors cannot be chosen")
 def test_threads_order_and_environment_do_not_matter(tmp_path: Path) -> None:
     write_logs(tmp_path / "a" / "logs", ["api", "mail", "worker"])

@@ -18,6 +18,9 @@ from pipeline.model import Settings
 from pipeline.orchestrate.reading import Tables, Tell, options_of, redacted_counts, redactor_of
 
 _HOUR = timedelta(hours=1)
+# Reading is most of what a large run costs, and one hour of many is what is gained: from here on
+# the hour belongs to neither window, as that of standard input.
+_MOST_BYTES = 64 << 20
 # No line holds it, so that no event is kept.
 _NOTHING = ("\x00",)
 _Merge = Callable[[list[pl.DataFrame]], pl.DataFrame]
@@ -65,15 +68,18 @@ def _uncut(
 def _streams_of(
     streams: Sequence[Stream], ledger: pl.DataFrame, borders: Sequence[datetime]
 ) -> list[Stream]:
-    """Return the streams with events in an hour of *borders*; none where one cannot be read
-    again.
+    """Return the streams with events in an hour of *borders*; none where one cannot be read again,
+    or where they are large.
     """
     hours = [(hour, hour + _HOUR) for hour in map(_hour_of, borders)]
     reaches = pl.any_horizontal(
         (pl.col("first_timestamp") < end) & (pl.col("last_timestamp") >= start)
         for start, end in hours
     )
-    paths = set(ledger.filter(reaches)["log_file_path"].to_list())
+    reached = ledger.filter(reaches)
+    if reached["byte_count"].sum() > _MOST_BYTES:
+        return []
+    paths = set(reached["log_file_path"].to_list())
     found = [one for one in streams if any(source.path in paths for source in one.sources)]
     return [] if any(source.path == STDIN for one in found for source in one.sources) else found
 

@@ -31,8 +31,9 @@ def _examples(command: click.Command, words: tuple[str, ...]) -> Iterator[tuple[
 
 
 EXAMPLES = list(_examples(analyze, ("analyze",)))
-# Writing or analysing the whole demo takes a while; its own tests do it.
-_SLOW = {line for _, line in EXAMPLES if "analyze demo" in line}
+# Each is at least one whole run over logs; what they name is also run by the tests of their commands.
+_LONG = ("analyze demo", " | analyze", "analyze backtest", "analyze watch", "analyze calibrate")
+_SLOW = {line for _, line in EXAMPLES if any(word in line for word in _LONG)}
 
 
 def test_every_command_has_an_example_in_its_help_or_its_group() -> None:

@@ -66,6 +66,7 @@ def test_what_all_events_of_a_new_class_carry_is_not_told_twice(kind: str) -> No
     assert not found(values(candidate=(20, 20), baseline=(0, 0), other=(1, 500), kind=kind))
 
 
+@pytest.mark.slow
 def test_fewer_than_one_of_a_thousand_values_that_mean_nothing_passes() -> None:
     draws = random.Random(7)
     frames = []
