@@ -31,7 +31,7 @@ def _examples(command: click.Command, words: tuple[str, ...]) -> Iterator[tuple[
 
 
 EXAMPLES = list(_examples(analyze, ("analyze",)))
-# Each is at least one whole run over logs; what they name is also run by the tests of their commands.
+# Each is a whole run over logs or several; tests of their commands run the same.
 _LONG = ("analyze demo", " | analyze", "analyze backtest", "analyze watch", "analyze calibrate")
 _SLOW = {line for _, line in EXAMPLES if any(word in line for word in _LONG)}
 
