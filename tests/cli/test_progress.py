@@ -1,7 +1,6 @@
 """What is told while it takes long: on a terminal only, late, and never on stdout."""
 
 import io
-import os
 import subprocess
 import sys
 import time
@@ -76,22 +75,3 @@ def test_without_a_terminal_nothing_is_told(place: Path, tmp_path: Path) -> None
     )
 
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
-
-
-@pytest.mark.skipif(not hasattr(os, "getloadavg"), reason="work of children is not counted here")
-def test_help_takes_a_tenth_of_a_second_of_work(tmp_path: Path) -> None:
-    if os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
-        pytest.skip("others work on this machine: shared caches make all work longer")
-    # Compiled once, as on the second call of a user.
-    environment = os.environ | {"PYTHONPYCACHEPREFIX": str(tmp_path)}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-
-    def work() -> float:
-        before = os.times()
-        command = [sys.executable, "-m", "pipeline", "--help"]
-        subprocess.run(command, check=True, capture_output=True, env=environment)
-        after = os.times()
-        spent = after.children_user + after.children_system
-        return spent - before.children_user - before.children_system
-
-    assert min(work() for _ in range(8)) <= 0.1
